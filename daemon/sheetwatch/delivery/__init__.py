@@ -1,0 +1,1 @@
+"""CSV, archive and review folder, written from the ledger."""

@@ -1,0 +1,89 @@
+"""What cells and pages say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from sheetwatch.domain.verdict import Verdict
+
+
+class State(StrEnum):
+    """What a cell holds."""
+
+    WRITTEN = "written"
+    EMPTY = "empty"
+    NOT_ATTEMPTED = "not-attempted"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """A runner-up: another value that the cell may hold."""
+
+    value: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one cell says.
+
+    `value` is canonical text: "" for nothing, "0", "7", "7.5", "0012". `probability` is calibrated: of the readings
+    with 0.99, 99 in 100 are right. `alternatives` come likeliest first.
+    """
+
+    value: str
+    state: State
+    probability: float
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Page:
+    """One image of a scan. `grey`: uint8 (H, W), 0 = black; `dpi` where the file says it."""
+
+    grey: npt.NDArray[np.uint8]
+    index: int
+    dpi: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignmentQuality:
+    """How well a page lies on its template, in reference pixels, after local refinement.
+
+    `inliers`: feature matches that agree on the homography. `rms_error_px`: over all points that could be checked.
+    `worst_field_px`: of the field whose printed surroundings fit worst. `turned_deg`: how far the page was turned,
+    clockwise, to the nearest quarter.
+    """
+
+    inliers: int
+    rms_error_px: float
+    worst_field_px: float
+    turned_deg: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageReading:
+    """Everything that one page says: the result of `read_page`.
+
+    `template` and `alignment` are None when no template fits. `fields` keeps template order.
+    """
+
+    verdict: Verdict
+    template: str | None = None
+    template_revision: str | None = None
+    alignment: AlignmentQuality | None = None
+    fields: Mapping[str, Reading] = field(default_factory=dict)
+    model: str = ""
+
+    @property
+    def confidence(self) -> float:
+        """The lowest probability of the page's readings; 0 when nothing was read."""
+        return min((reading.probability for reading in self.fields.values()), default=0.0)

@@ -1,0 +1,1 @@
+"""Watch, settle and claim scans."""

@@ -1,0 +1,1 @@
+"""Synthesis and training: what the running daemon never needs."""

@@ -1,0 +1,1 @@
+"""The SQLite file that knows every scan and page and what became of it."""

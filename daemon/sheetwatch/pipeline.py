@@ -1,0 +1,68 @@
+"""The flow of one page: aligned to a template, cut into cells, read, judged.
+
+A newcomer starts here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from sheetwatch.domain import Accept, Field, PageReading, Reading, ReasonCode, ScanError, Template, Verdict
+from sheetwatch.rules import judge
+from sheetwatch.vision.align import align
+from sheetwatch.vision.blank import is_blank
+from sheetwatch.vision.cells import cut_cells
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    Grey = npt.NDArray[np.uint8]
+
+
+class CellReader(Protocol):
+    """What `read_page` needs of a reader; `sheetwatch.load_reader()` gives the shipped one."""
+
+    @property
+    def model_id(self) -> str:
+        """Name and number of the model, for rows and pictures."""
+
+    def read_cells(self, cells: Sequence[Grey], fields: Field | Sequence[Field]) -> list[Reading]:
+        """Read crops (uint8 (H, W), dark ink on light paper, any size); one field for all, or one each."""
+
+    def threshold(self, max_field_error: float) -> float:
+        """The probability at and above which at most that share of the accepted readings is wrong."""
+
+
+def read_page(
+    grey: Grey,
+    templates: Sequence[Template],
+    reader: CellReader,
+    accept: Accept | None = None,
+) -> PageReading:
+    """Read one page.
+
+    grey: uint8 (H, W), 0 = black, any resolution, any way up. The template that fits best is taken.
+    Never raises for what is on the page: a page that fits no template is a verdict.
+    """
+    if is_blank(grey):
+        return PageReading(verdict=Verdict.review(ReasonCode.BLANK_PAGE, "nothing is on this page"))
+    try:
+        alignment = align(grey, templates)
+    except ScanError as error:
+        return PageReading(verdict=Verdict.review(error.code, error.detail))
+    template = alignment.template
+    cells = cut_cells(grey, alignment)
+    readings = reader.read_cells(cells, template.fields)
+    named = {field.name: reading for field, reading in zip(template.fields, readings, strict=True)}
+    accept = accept or Accept()
+    return PageReading(
+        verdict=judge(template, named, accept, threshold=reader.threshold(accept.max_field_error)),
+        template=template.name,
+        template_revision=template.revision,
+        alignment=alignment.quality,
+        fields=named,
+        model=reader.model_id,
+    )
