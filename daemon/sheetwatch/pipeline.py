@@ -50,11 +50,10 @@ def read_page(
     if is_blank(grey):
         return PageReading(verdict=Verdict.review(ReasonCode.BLANK_PAGE, "nothing is on this page"))
     try:
-        alignment = align(grey, templates)
+        template, alignment = align(grey, templates)
     except ScanError as error:
         return PageReading(verdict=Verdict.review(error.code, error.detail))
-    template = alignment.template
-    cells = cut_cells(grey, alignment)
+    cells = cut_cells(grey, template, alignment)
     readings = reader.read_cells(cells, template.fields)
     named = {field.name: reading for field, reading in zip(template.fields, readings, strict=True)}
     accept = accept or Accept()
@@ -62,7 +61,7 @@ def read_page(
         verdict=judge(template, named, accept, threshold=reader.threshold(accept.max_field_error)),
         template=template.name,
         template_revision=template.revision,
-        alignment=alignment.quality,
+        alignment=alignment,
         fields=named,
         model=reader.model_id,
     )

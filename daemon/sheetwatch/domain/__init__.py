@@ -8,7 +8,7 @@ from sheetwatch.domain.errors import (
     SheetwatchError,
     UsageError,
 )
-from sheetwatch.domain.reading import AlignmentQuality, Alternative, Page, PageReading, Reading, State
+from sheetwatch.domain.reading import Alignment, Alternative, Page, PageReading, Reading, State
 from sheetwatch.domain.settings import (
     Accept,
     Limits,
@@ -25,7 +25,7 @@ from sheetwatch.domain.verdict import Reason, ReasonCode, Verdict
 
 __all__ = [
     "Accept",
-    "AlignmentQuality",
+    "Alignment",
     "Alternative",
     "BestOf",
     "Box",

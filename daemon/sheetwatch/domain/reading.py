@@ -54,22 +54,27 @@ class Page:
     dpi: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlignmentQuality:
-    """How well a page lies on its template, in reference pixels, after local refinement.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Alignment:
+    """Where a template lies on a page, and how well, after local refinement.
 
-    `inliers`: feature matches that agree on the homography. `rms_error_px`: over all points that could be checked.
-    `worst_field_px`: of the field whose printed surroundings fit worst. `turned_deg`: how far the page was turned,
-    clockwise, to the nearest quarter.
+    `page_to_template`: float64 (3, 3), the homography from page to reference pixels. `quads`: float64 (N, 4, 2), the
+    corners of each field's box in page pixels (x, y), in template order, from the box's top left clockwise; they
+    follow the paper's local bend, which the homography cannot. `inliers`: feature matches that agree on the
+    homography. `rms_error_px`: over all points that could be checked, in reference pixels; `worst_field_px`: of the
+    field whose printed surroundings fit worst. `turned_deg`: how far the page was turned, clockwise, to the nearest
+    quarter.
     """
 
+    page_to_template: npt.NDArray[np.float64]
+    quads: npt.NDArray[np.float64]
     inliers: int
     rms_error_px: float
     worst_field_px: float
     turned_deg: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PageReading:
     """Everything that one page says: the result of `read_page`.
 
@@ -79,7 +84,7 @@ class PageReading:
     verdict: Verdict
     template: str | None = None
     template_revision: str | None = None
-    alignment: AlignmentQuality | None = None
+    alignment: Alignment | None = None
     fields: Mapping[str, Reading] = field(default_factory=dict)
     model: str = ""
 
