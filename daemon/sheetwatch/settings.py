@@ -1,0 +1,109 @@
+"""Find and load sheetwatch.yaml."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+from sheetwatch.domain import ConfigError, Settings
+from sheetwatch.shipped import shipped_folder
+from sheetwatch.strict import Document, Place, convert, load_yaml
+
+_SYSTEM_FILE = Path("/etc/sheetwatch/sheetwatch.yaml")
+_VARIABLE = "SHEETWATCH_CONFIG"
+
+# Smallest and largest sensible value of each number; outside them is a slip of the pen, not a wish.
+_RANGES: dict[Place, tuple[float, float]] = {
+    ("watch", "settle_s"): (0, 3_600),
+    ("watch", "rescan_s"): (0.1, 86_400),
+    ("watch", "incomplete_after_s"): (0, 604_800),
+    ("accept", "max_field_error"): (0.000_001, 0.5),
+    ("accept", "examiner_slip"): (0, 0.5),
+    ("limits", "file_mb"): (0.001, 4_000),
+    ("limits", "pages"): (1, 100_000),
+    ("limits", "megapixels"): (0.01, 1_000),
+    ("limits", "page_timeout_s"): (0.1, 3_600),
+    ("limits", "worker_memory_mb"): (128, 1_048_576),
+    ("workers",): (1, 256),
+    ("rolling", "max_rows"): (1, 1_048_575),
+    ("retention", "archive_days"): (0, 36_500),
+    ("retention", "ledger_days"): (0, 36_500),
+}
+_FOLDERS = ("results", "archive", "review", "state", "model")
+_FOLDER_LISTS = ("inbox", "templates")
+
+
+def find_settings(path: Path | None = None) -> Path:
+    """The configuration file: `path`, $SHEETWATCH_CONFIG, ./sheetwatch.yaml or the one under /etc, in that order.
+
+    Raises ConfigError when the named one, or all of them, are missing.
+    """
+    named = path or (Path(os.environ[_VARIABLE]) if os.environ.get(_VARIABLE) else None)
+    if named is not None:
+        if named.is_file():
+            return named.absolute()
+        origin = "--config" if path else f"${_VARIABLE}"
+        raise ConfigError(f"{named}: there is no such configuration file; correct {origin}")
+    usual = (Path.cwd() / "sheetwatch.yaml", _SYSTEM_FILE)
+    for candidate in usual:
+        if candidate.is_file():
+            return candidate
+    raise ConfigError(
+        f"no configuration was found; looked at --config, ${_VARIABLE}, {usual[0]} and {usual[1]}; "
+        f"copy {shipped_folder('config') / 'sheetwatch.yaml'} to one of them and edit it"
+    )
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """The settings of the file that `find_settings` finds, checked, with absolute paths.
+
+    Raises ConfigError that names the file, the line, the place, the reason and the mend.
+    """
+    document = load_yaml(find_settings(path))
+    if not isinstance(document.data, dict):
+        document.fail((), "must be a list of `key: value` lines", "start from the shipped sheetwatch.yaml")
+    settings = convert(document, Settings)
+    for place, (low, high) in _RANGES.items():
+        _check_range(document, place, settings, low, high)
+    return _absolute(document, settings)
+
+
+def default_settings(folder: Path) -> Settings:
+    """The defaults with their folders under `folder` and the shipped templates; for use without a configuration."""
+    paths: dict[str, Any] = {name: folder / name for name in ("results", "archive", "review", "state")}
+    return Settings(inbox=(folder / "inbox",), templates=(shipped_folder("config") / "templates",), **paths)
+
+
+def _check_range(document: Document, place: Place, settings: Settings, low: float, high: float) -> None:
+    value: Any = settings
+    for step in place:
+        value = getattr(value, str(step))
+    if isinstance(value, int | float) and not low <= value <= high:
+        document.fail(place, f"{value:g} is out of range", f"choose a number from {low:g} to {high:g}")
+
+
+def _absolute(document: Document, settings: Settings) -> Settings:
+    paths: dict[str, Any] = {}
+    for name in _FOLDERS:
+        value = getattr(settings, name)
+        paths[name] = None if value is None else _resolve(document, (name,), value)
+    for name in _FOLDER_LISTS:
+        values = getattr(settings, name)
+        folders = tuple(_resolve(document, (name, index), value) for index, value in enumerate(values))
+        if not folders:
+            document.fail((name,), "names no folder", f"name at least one, or remove the key for [{name}]")
+        if len(set(folders)) < len(folders):
+            document.fail((name,), "names the same folder twice", "remove one of the two")
+        paths[name] = folders
+    return dataclasses.replace(settings, **paths)
+
+
+def _resolve(document: Document, place: Place, path: Path) -> Path:
+    text = str(path)
+    if text == "." or "\0" in text:
+        document.fail(place, "is empty", "write a path")
+    if text.startswith("~"):
+        document.fail(place, f"{text!r} starts with ~, which differs from user to user", "write the whole path")
+    return Path(os.path.normpath(document.path.parent / path))
