@@ -1,0 +1,156 @@
+"""Which template a page holds, which way up, and where each field lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sheetwatch.domain import Alignment, ReasonCode, ScanError, Template
+from sheetwatch.vision.features import Features, find_features, find_homography
+from sheetwatch.vision.refine import Refinement, refine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    Grey = npt.NDArray[np.uint8]
+    Homography = npt.NDArray[np.float64]
+
+MIN_INLIERS = 25
+_MIN_FOUND_SHARE = 0.5
+"""Of the template's print; foreign pages that share a logo or a code with a template show under 0.2 of it."""
+
+_MIN_FIELD_FOUND_SHARE = 0.34
+"""Of a field's surroundings; handwriting hides some of it."""
+
+_MAX_FIELD_ERROR_SHARE = 0.08
+_MAX_FIELD_ERROR_PX = 3.0
+"""A field may be off by this share of its smaller side, or by these reference pixels where that is more."""
+
+_MIN_AREA_SHARE = 0.04
+"""Of the page that the template covers."""
+
+
+class Misfit(ScanError):  # noqa: N818 - a page that does not fit is no error of the program
+    """A page that fits no template, or one only badly; then `template` and `alignment` say which and how."""
+
+    def __init__(
+        self, code: ReasonCode, detail: str, template: Template | None = None, alignment: Alignment | None = None
+    ) -> None:
+        super().__init__(code, detail)
+        self.template = template
+        self.alignment = alignment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Candidate:
+    template: Template
+    homography: Homography
+    inliers: int
+
+
+def align(grey: Grey, templates: Sequence[Template]) -> tuple[Template, Alignment]:
+    """Find the template that a page holds and where its fields lie.
+
+    grey: uint8 (H, W), 0 = black, any resolution and any way up. Raises Misfit: `no-template` when fewer than
+    MIN_INLIERS matches agree on a homography or too little of the template's print is found, `misaligned` when a field
+    is not where it should be.
+    """
+    candidates = _candidates(grey, templates)
+    for candidate in candidates:
+        refinement = refine(grey, candidate.homography, candidate.template)
+        if refinement.found_share >= _MIN_FOUND_SHARE:
+            alignment = _alignment(candidate, refinement)
+            _check(alignment, refinement, candidate.template, grey.shape)
+            return candidate.template, alignment
+    raise Misfit(ReasonCode.NO_TEMPLATE, _why_none(candidates, templates))
+
+
+@lru_cache(maxsize=32)
+def _reference_features(template: Template) -> Features:
+    return find_features(template.reference, of_reference=True)
+
+
+def _candidates(grey: Grey, templates: Sequence[Template]) -> list[_Candidate]:
+    """Return the templates that the page's features agree with, best first."""
+    features = find_features(grey)
+    found = []
+    for template in templates:
+        homography, inliers = find_homography(features, _reference_features(template))
+        if homography is not None and inliers >= MIN_INLIERS and _is_plausible(homography, template, grey.shape):
+            found.append(_Candidate(template=template, homography=homography, inliers=inliers))
+    return sorted(found, key=lambda candidate: -candidate.inliers)
+
+
+def _is_plausible(homography: Homography, template: Template, page_shape: tuple[int, ...]) -> bool:
+    """Tell whether the sheet's outline on the page is a convex, unmirrored quadrilateral of a sensible size."""
+    height, width = template.reference.shape
+    outline = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
+    try:
+        corners = to_page(outline, homography)
+    except np.linalg.LinAlgError:
+        return False
+    edges = np.roll(corners, -1, axis=0) - corners
+    following = np.roll(edges, -1, axis=0)
+    turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]
+    area = 0.5 * abs(
+        float(np.sum(corners[:, 0] * np.roll(corners[:, 1], -1) - corners[:, 1] * np.roll(corners[:, 0], -1)))
+    )
+    return bool((turns > 0).all()) and _MIN_AREA_SHARE < area / (page_shape[0] * page_shape[1]) < 4
+
+
+def to_page(points: npt.NDArray[np.float64], page_to_template: Homography) -> npt.NDArray[np.float64]:
+    """Map reference pixels, float64 (..., 2), to page pixels."""
+    flat = points.reshape(-1, 2)
+    mapped = np.concatenate([flat, np.ones((len(flat), 1))], axis=1) @ np.linalg.inv(page_to_template).T
+    return (mapped[:, :2] / mapped[:, 2:]).reshape(points.shape)
+
+
+def _alignment(candidate: _Candidate, refinement: Refinement) -> Alignment:
+    errors = refinement.field_error_px
+    known = errors[~np.isnan(errors)]
+    return Alignment(
+        page_to_template=candidate.homography,
+        quads=to_page(refinement.quads, candidate.homography),
+        inliers=candidate.inliers,
+        rms_error_px=refinement.rms_error_px,
+        worst_field_px=float(known.max()) if len(known) else refinement.rms_error_px,
+        turned_deg=_turned_deg(candidate),
+    )
+
+
+def _turned_deg(candidate: _Candidate) -> int:
+    height, width = candidate.template.reference.shape
+    level = np.array([(width / 4, height / 2), (3 * width / 4, height / 2)])
+    (x0, y0), (x1, y1) = to_page(level, candidate.homography)
+    return int(np.round(np.degrees(np.arctan2(y1 - y0, x1 - x0)) / 90)) * 90 % 360
+
+
+def _check(alignment: Alignment, refinement: Refinement, template: Template, page_shape: tuple[int, ...]) -> None:
+    """Raise Misfit(misaligned) for the first field that is not where it should be."""
+    height, width = page_shape
+    for index, field in enumerate(template.fields):
+        if field.box is None:
+            continue
+        allowed = max(_MAX_FIELD_ERROR_PX, _MAX_FIELD_ERROR_SHARE * min(field.box.width, field.box.height))
+        quad = alignment.quads[index]
+        problem = None
+        if refinement.field_found_share[index] < _MIN_FIELD_FOUND_SHARE:
+            problem = f"the print around field {field.name} is not found on the page"
+        elif refinement.field_error_px[index] > allowed:
+            problem = f"field {field.name} is off by {refinement.field_error_px[index]:.1f} px"
+        elif (quad < -allowed).any() or (quad > np.array([width, height]) + allowed).any():
+            problem = f"field {field.name} lies outside the page"
+        if problem is not None:
+            raise Misfit(ReasonCode.MISALIGNED, f"{problem} (template {template.name})", template, alignment)
+
+
+def _why_none(candidates: Sequence[_Candidate], templates: Sequence[Template]) -> str:
+    if not candidates:
+        return f"the page looks like none of the {len(templates)} templates"
+    best = candidates[0]
+    return f"the page shares {best.inliers} features with {best.template.name}, but not its layout"

@@ -1,0 +1,61 @@
+"""Whether a page holds nothing at all: a back page, not a sheet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+_SIDE_PX = 800
+_INK_CONTRAST = 40
+"""Grey levels below the paper around it; print that shows through from the other side stays above."""
+
+_MARK_PX = 5
+"""A blob this long, of an A4 page drawn 800 px high, is a mark of 2 mm, too long for a speck of dust."""
+
+_EDGE_SHARE = 0.04
+_MIN_PAPER = 100
+"""A page darker than this is no paper: a lamp that failed, or a photograph."""
+
+_HOLE_PX = (10, 26)
+"""A punch hole is 6 mm wide: round, solid, and near the edge."""
+
+_HOLE_MARGIN_SHARE = 0.12
+
+
+def is_blank(grey: npt.NDArray[np.uint8]) -> bool:
+    """Tell whether a page, uint8 (H, W), holds no print and no handwriting.
+
+    Dust, punch holes, shadows along the edges and print that shows through do not count. One small number does.
+    """
+    scale = min(1.0, _SIDE_PX / max(grey.shape))
+    size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
+    small = cv2.erode(grey, np.ones((3, 3), np.uint8)) if scale < 0.5 else grey
+    small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+    if float(np.median(small)) < _MIN_PAPER:
+        return False
+    paper = cv2.medianBlur(small, 41)
+    ink = (paper.astype(np.int16) - small > _INK_CONTRAST).astype(np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    return not any(_is_mark(stats[index], small.shape) for index in range(1, count))
+
+
+def _is_mark(stat: npt.NDArray[np.int32], shape: tuple[int, ...]) -> bool:
+    left, top, width, height, _ = (int(value) for value in stat)
+    edge = _EDGE_SHARE * max(shape)
+    if left + width <= edge or top + height <= edge or left >= shape[1] - edge or top >= shape[0] - edge:
+        return False
+    return max(width, height) >= _MARK_PX and not _is_hole(stat, shape)
+
+
+def _is_hole(stat: npt.NDArray[np.int32], shape: tuple[int, ...]) -> bool:
+    left, top, width, height, area = (int(value) for value in stat)
+    low, high = _HOLE_PX
+    round_and_solid = abs(width - height) <= 3 and low <= width <= high and 0.68 <= area / (width * height) <= 0.9
+    margin = _HOLE_MARGIN_SHARE * max(shape)
+    x, y = left + width / 2, top + height / 2
+    return round_and_solid and min(x, y, shape[1] - x, shape[0] - y) < margin
