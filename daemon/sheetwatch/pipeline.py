@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from sheetwatch.domain import Accept, Field, PageReading, Reading, ReasonCode, ScanError, Template, Verdict
+from sheetwatch.domain import Accept, Field, PageReading, Reading, ReasonCode, Template, Verdict
 from sheetwatch.rules import judge
-from sheetwatch.vision.align import align
+from sheetwatch.vision.align import Misfit, align
 from sheetwatch.vision.blank import is_blank
 from sheetwatch.vision.cells import cut_cells
 
@@ -51,8 +51,8 @@ def read_page(
         return PageReading(verdict=Verdict.review(ReasonCode.BLANK_PAGE, "nothing is on this page"))
     try:
         template, alignment = align(grey, templates)
-    except ScanError as error:
-        return PageReading(verdict=Verdict.review(error.code, error.detail))
+    except Misfit as misfit:
+        return _unread(misfit)
     cells = cut_cells(grey, template, alignment)
     readings = reader.read_cells(cells, template.fields)
     named = {field.name: reading for field, reading in zip(template.fields, readings, strict=True)}
@@ -64,4 +64,14 @@ def read_page(
         alignment=alignment,
         fields=named,
         model=reader.model_id,
+    )
+
+
+def _unread(misfit: Misfit) -> PageReading:
+    """Say why a page was not read, and where it lies if that is known."""
+    return PageReading(
+        verdict=Verdict.review(misfit.code, misfit.detail),
+        template=misfit.template.name if misfit.template else None,
+        template_revision=misfit.template.revision if misfit.template else None,
+        alignment=misfit.alignment,
     )
