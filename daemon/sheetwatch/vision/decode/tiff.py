@@ -1,0 +1,104 @@
+"""TIFF, several pages too: the chain of directories is checked first, because a cut file only looks shorter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sheetwatch.domain import Limits, Page, ReasonCode, ScanError
+from sheetwatch.vision.decode import tags
+from sheetwatch.vision.decode.pages import check_size, incomplete, unreadable
+from sheetwatch.vision.decode.pixels import open_image, to_grey
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from sheetwatch.vision.decode.tags import Directory
+
+_THUMBNAIL, _MASK = 1, 4
+_WHITE_IS_ZERO = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tiff:
+    """`images`: the place in the directory chain, and the directory, of each real page."""
+
+    image: Image.Image
+    images: tuple[tuple[int, Directory], ...]
+
+    @property
+    def count(self) -> int:
+        """How many pages there are, thumbnails and masks left out."""
+        return len(self.images)
+
+    def decode(self, index: int) -> Page:
+        """Decode one page."""
+        place, directory = self.images[index]
+        self.image.seek(place)
+        self.image.load()  # Pillow applies the orientation here
+        grey = to_grey(self.image)
+        if self.image.mode.startswith("I;16") and directory.first(tags.PHOTOMETRIC, 1) == _WHITE_IS_ZERO:
+            np.invert(grey, out=grey)  # Pillow inverts 1 and 8 bits, not 16
+        return Page(grey=grey, index=index, dpi=directory.dpi)
+
+    def close(self) -> None:
+        """Close the image."""
+        self.image.close()
+
+
+def open_pages(data: bytes, limits: Limits) -> _Tiff:
+    """Check every directory, then open the image."""
+    images = _real_pages(data, limits)
+    return _Tiff(image=open_image(data, "TIFF"), images=images)
+
+
+def _real_pages(data: bytes, limits: Limits) -> tuple[tuple[int, Directory], ...]:
+    images = []
+    for place, directory in enumerate(_directories(data, limits)):
+        if directory.first(tags.SUBFILE_TYPE) & (_THUMBNAIL | _MASK):
+            continue
+        check_size(directory.first(tags.WIDTH), directory.first(tags.HEIGHT), limits)
+        _check_pixels_inside(directory, len(data))
+        images.append((place, directory))
+        if len(images) > limits.pages:
+            raise ScanError(ReasonCode.TOO_LARGE, f"more than {limits.pages} pages (limits.pages)")
+    if not images:
+        raise unreadable("the TIFF holds no page")
+    return tuple(images)
+
+
+def _directories(data: bytes, limits: Limits) -> list[Directory]:
+    """The chain of directories; bounded, because a hostile one is endless."""
+    reader = tags.tag_reader(data)
+    offset = reader.first_offset()
+    if not offset:
+        raise incomplete("the TIFF has no page directory yet")
+    seen: set[int] = set()
+    directories = []
+    while offset:
+        if offset in seen:
+            raise unreadable("the TIFF's page directories form a circle")
+        if len(seen) > 2 * limits.pages + 16:
+            raise ScanError(ReasonCode.TOO_LARGE, f"more than {limits.pages} pages (limits.pages)")
+        seen.add(offset)
+        directories.append(reader.directory(offset))
+        offset = directories[-1].next_offset
+    return directories
+
+
+def _check_pixels_inside(directory: Directory, size_bytes: int) -> None:
+    """Every strip or tile must lie inside the file."""
+    offsets = directory.tags.get(tags.STRIP_OFFSETS) or directory.tags.get(tags.TILE_OFFSETS) or ()
+    lengths = directory.tags.get(tags.STRIP_BYTES) or directory.tags.get(tags.TILE_BYTES) or ()
+    if not offsets:
+        raise unreadable("a page of the TIFF has no pixels")
+    if lengths and len(lengths) != len(offsets):
+        raise unreadable("a page of the TIFF contradicts itself about its strips")
+    lengths = lengths or (1,) * len(offsets)
+    for offset, length in zip(offsets, lengths, strict=True):
+        if not offset or not length:
+            raise incomplete("a part of a page is not written yet")
+        if offset + length > size_bytes:
+            raise incomplete("the file ends within a page")
