@@ -10,6 +10,7 @@ import numpy as np
 
 from sheetwatch.domain import Alignment, ReasonCode, ScanError, Template
 from sheetwatch.vision.features import Features, find_features, find_homography
+from sheetwatch.vision.geometry import map_points
 from sheetwatch.vision.refine import Refinement, refine
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _is_plausible(homography: Homography, template: Template, page_shape: tuple[
     height, width = template.reference.shape
     outline = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
     try:
-        corners = to_page(outline, homography)
+        corners = map_points(outline, np.linalg.inv(homography))
     except np.linalg.LinAlgError:
         return False
     edges = np.roll(corners, -1, axis=0) - corners
@@ -103,19 +104,12 @@ def _is_plausible(homography: Homography, template: Template, page_shape: tuple[
     return bool((turns > 0).all()) and _MIN_AREA_SHARE < area / (page_shape[0] * page_shape[1]) < 4
 
 
-def to_page(points: npt.NDArray[np.float64], page_to_template: Homography) -> npt.NDArray[np.float64]:
-    """Map reference pixels, float64 (..., 2), to page pixels."""
-    flat = points.reshape(-1, 2)
-    mapped = np.concatenate([flat, np.ones((len(flat), 1))], axis=1) @ np.linalg.inv(page_to_template).T
-    return (mapped[:, :2] / mapped[:, 2:]).reshape(points.shape)
-
-
 def _alignment(candidate: _Candidate, refinement: Refinement) -> Alignment:
     errors = refinement.field_error_px
     known = errors[~np.isnan(errors)]
     return Alignment(
         page_to_template=candidate.homography,
-        quads=to_page(refinement.quads, candidate.homography),
+        quads=map_points(refinement.quads, np.linalg.inv(candidate.homography)),
         inliers=candidate.inliers,
         rms_error_px=refinement.rms_error_px,
         worst_field_px=float(known.max()) if len(known) else refinement.rms_error_px,
@@ -126,7 +120,7 @@ def _alignment(candidate: _Candidate, refinement: Refinement) -> Alignment:
 def _turned_deg(candidate: _Candidate) -> int:
     height, width = candidate.template.reference.shape
     level = np.array([(width / 4, height / 2), (3 * width / 4, height / 2)])
-    (x0, y0), (x1, y1) = to_page(level, candidate.homography)
+    (x0, y0), (x1, y1) = map_points(level, np.linalg.inv(candidate.homography))
     return int(np.round(np.degrees(np.arctan2(y1 - y0, x1 - x0)) / 90)) * 90 % 360
 
 

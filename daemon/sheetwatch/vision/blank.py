@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from sheetwatch.vision.geometry import shrink
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -33,9 +35,7 @@ def is_blank(grey: npt.NDArray[np.uint8]) -> bool:
     Dust, punch holes, shadows along the edges and print that shows through do not count. One small number does.
     """
     scale = min(1.0, _SIDE_PX / max(grey.shape))
-    size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
-    small = cv2.erode(grey, np.ones((3, 3), np.uint8)) if scale < 0.5 else grey
-    small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+    small, _ = shrink(cv2.erode(grey, np.ones((3, 3), np.uint8)) if scale < 0.5 else grey, scale)
     if float(np.median(small)) < _MIN_PAPER:
         return False
     paper = cv2.medianBlur(small, 41)

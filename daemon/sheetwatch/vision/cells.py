@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from sheetwatch.vision.geometry import shrink
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -75,11 +77,10 @@ def _warp_quad(grey: Grey, quad: npt.NDArray[np.float64], box: Box, scale: float
     right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 3, [left + 1, top + 1], grey.shape[::-1])
     part = grey[top:bottom, left:right]
     to_cell = to_cell @ np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], np.float64)
-    shrink = scale * (box.width + box.height) / 2 / max(_side(quad), 1e-6)
-    if shrink < 0.7:
-        part = cv2.resize(part, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        ratio = np.array([(right - left) / part.shape[1], (bottom - top) / part.shape[0], 1.0])
-        to_cell = to_cell @ np.diag(ratio)
+    finer = scale * (box.width + box.height) / 2 / max(_side(quad), 1e-6)
+    if finer < 0.7:
+        part, to_part = shrink(part, finer)
+        to_cell = to_cell @ np.linalg.inv(to_part)
     return cv2.warpPerspective(part, to_cell, outer_size, borderMode=cv2.BORDER_REPLICATE)
 
 

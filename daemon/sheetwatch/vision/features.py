@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from sheetwatch.vision.geometry import map_points, shrink
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -20,6 +22,9 @@ _PAGE_FEATURES = 2500
 """More than a template's, because a photograph's table takes its share."""
 
 _REFERENCE_FEATURES = 2000
+_MIN_SIDE_PX = 64
+"""ORB's pyramid cannot stand on less."""
+
 _RATIO = 0.8
 _REPROJECTION_PX = 3.0
 """At feature scale; paper bend leaves up to 15 px at 200 dpi, which the local refinement takes up later."""
@@ -41,14 +46,20 @@ class Features:
 def find_features(grey: Grey, *, of_reference: bool = False) -> Features:
     """Find ORB features (Rublee et al. 2011) of an image, uint8 (H, W), at reduced size."""
     scale = min(1.0, FEATURE_SIDE_PX / max(grey.shape))
-    size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA) if scale < 1 else grey
+    small, to_small = shrink(grey, scale)
+    if min(small.shape) < _MIN_SIDE_PX:
+        return _none(scale)
     orb = cv2.ORB_create(_REFERENCE_FEATURES if of_reference else _PAGE_FEATURES, fastThreshold=10)
     keypoints, descriptors = orb.detectAndCompute(small, None)
     if descriptors is None:
-        return Features(points=np.empty((0, 2), np.float32), descriptors=np.empty((0, 32), np.uint8), scale=scale)
-    points = np.array([keypoint.pt for keypoint in keypoints], np.float32) / np.float32(scale)
+        return _none(scale)
+    found = np.array([keypoint.pt for keypoint in keypoints], np.float32)
+    points = map_points(found, np.linalg.inv(to_small)).astype(np.float32)
     return Features(points=points, descriptors=descriptors, scale=scale)
+
+
+def _none(scale: float) -> Features:
+    return Features(points=np.empty((0, 2), np.float32), descriptors=np.empty((0, 32), np.uint8), scale=scale)
 
 
 def find_homography(page: Features, reference: Features) -> tuple[npt.NDArray[np.float64] | None, int]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from sheetwatch.vision.geometry import local_scale, map_points, shrink
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -40,6 +42,10 @@ _NEIGHBOURS = 10
 _OUTLIER_PX = 4.0
 """A patch this far (fine pixels) from what its neighbours say was found in the wrong place."""
 
+_REWEIGHTINGS = 3
+_TYPICAL_ERROR_PX = 0.3
+_SLOPE_PRIOR = 0.015
+
 _SMOOTHING_SHARE = 0.05
 """Width of the local fit, as a share of the reference's longer side."""
 
@@ -48,13 +54,15 @@ _SMOOTHING_SHARE = 0.05
 class Print:
     """The printed structure of a template.
 
-    `fine`, `coarse`: uint8, the reference at two sizes; `scale`: of `fine` to the reference. `points`: float64 (N, 2),
-    corners of the print, in fine pixels. `near`: bool (F, N), which points belong to the surroundings of which field.
+    `fine`, `coarse`: uint8, the reference at two sizes. `to_fine`, `to_coarse`: float64 (3, 3), from reference and from
+    fine pixels. `points`: float64 (N, 2), corners of the print, in fine pixels. `near`: bool (F, N), which points
+    belong to the surroundings of which field.
     """
 
     fine: Grey
     coarse: Grey
-    scale: float
+    to_fine: Points
+    to_coarse: Points
     points: Points
     near: npt.NDArray[np.bool_]
 
@@ -80,38 +88,40 @@ class Refinement:
 def print_of(template: Template) -> Print:
     """Find the printed structure of a template; computed once for each loaded template."""
     reference = template.reference
-    scale = min(1.0, _FINE_SIDE_PX / max(reference.shape))
-    fine = _soften(_resize(reference, scale))
-    points, near = _choose_points(fine, _scaled_boxes(template, scale))
-    return Print(fine=fine, coarse=_resize(fine, _COARSE_FACTOR), scale=scale, points=points, near=near)
+    fine, to_fine = shrink(reference, _FINE_SIDE_PX / max(reference.shape))
+    fine = _soften(fine)
+    coarse, to_coarse = shrink(fine, _COARSE_FACTOR)
+    corners = map_points(template_corners(template), to_fine)
+    points, near = _choose_points(fine, np.concatenate([corners[:, 0], corners[:, 2]], axis=1))
+    return Print(fine=fine, coarse=coarse, to_fine=to_fine, to_coarse=to_coarse, points=points, near=near)
 
 
 def refine(grey: Grey, page_to_template: npt.NDArray[np.float64], template: Template) -> Refinement:
     """Find the deviation of a page (uint8 (H, W)) from its template after the homography, float64 (3, 3)."""
     printed = print_of(template)
-    warped = _soften(warp_to(grey, page_to_template, printed.scale, printed.fine.shape))
+    warped = _soften(warp_to(grey, printed.to_fine @ page_to_template, printed.fine.shape))
     reach = float(max(printed.fine.shape)) * _SMOOTHING_SHARE
     points = printed.points
 
-    shift, found = _search(
+    coarse_shift, found = _search(
         printed.coarse,
-        _resize(warped, _COARSE_FACTOR),
-        points * _COARSE_FACTOR,
+        shrink(warped, _COARSE_FACTOR)[0],
+        map_points(points, printed.to_coarse),
         np.zeros_like(points),
         _COARSE_SEARCH_PX,
     )
-    shift = shift / _COARSE_FACTOR
-    found &= ~_contradicts_neighbours(points, shift, found)
-    expected = _fit(points, points[found], shift[found], reach)
+    shift = coarse_shift / _COARSE_FACTOR
+    reliable = found & ~_contradicts_neighbours(points, shift, found)
+    expected = _fit(points, points, shift, reliable.astype(np.float64), reach)
 
     shift, found = _search(printed.fine, warped, points, expected, _FINE_SEARCH_PX)
     found &= ~_contradicts_neighbours(points, shift, found)
-    corners = (template_corners(template) * printed.scale).reshape(-1, 2)
-    moved = corners + _fit(corners, points[found], shift[found], reach)
-    error = np.full(len(points), np.nan)
-    error[found] = _leave_one_out_error(points[found], shift[found], reach) / printed.scale
+    trust, error = _trust(points, shift, found, reach)
+    corners = map_points(template_corners(template), printed.to_fine).reshape(-1, 2)
+    moved = corners + _fit(corners, points, shift, trust, reach)
+    error = np.where(found, error / printed.to_fine[0, 0], np.nan)
     return Refinement(
-        quads=moved.reshape(-1, 4, 2) / printed.scale,
+        quads=map_points(moved, np.linalg.inv(printed.to_fine)).reshape(-1, 4, 2),
         found_share=float(found.mean()) if len(found) else 0.0,
         rms_error_px=_rms(error),
         field_error_px=np.array([_rms(error[near]) for near in printed.near]),
@@ -127,40 +137,21 @@ def template_corners(template: Template) -> Points:
     ).reshape(-1, 4, 2)
 
 
-def warp_to(grey: Grey, page_to_template: npt.NDArray[np.float64], scale: float, shape: tuple[int, ...]) -> Grey:
-    """Warp a page onto its template, drawn at `scale`; `shape`: height and width of the result.
+def warp_to(grey: Grey, to_result: Points, shape: tuple[int, ...]) -> Grey:
+    """Warp a page, uint8 (H, W), by a homography, float64 (3, 3), to an image of this height and width.
 
     A page finer than the result is shrunk first, so that thin lines are averaged and not skipped.
     """
-    to_result = np.diag([scale, scale, 1.0]) @ page_to_template
-    centre = np.linalg.inv(to_result) @ np.array([shape[1] / 2, shape[0] / 2, 1.0])
-    shrink = min(1.0, _local_scale(to_result, centre[:2] / centre[2]) * 1.2)
-    if shrink < 0.8:
-        grey = _resize(grey, shrink)
-        to_result = to_result @ np.diag([1 / shrink, 1 / shrink, 1.0])
+    centre = map_points(np.array([shape[1] / 2, shape[0] / 2]), np.linalg.inv(to_result))
+    finer = min(1.0, local_scale(to_result, centre) * 1.2)
+    if finer < 0.8:
+        grey, to_shrunk = shrink(grey, finer)
+        to_result = to_result @ np.linalg.inv(to_shrunk)
     return cv2.warpPerspective(grey, to_result, (shape[1], shape[0]), borderMode=cv2.BORDER_REPLICATE)
-
-
-def _local_scale(homography: npt.NDArray[np.float64], at: npt.NDArray[np.float64]) -> float:
-    """Return how much a homography enlarges at a point: the square root of its Jacobian's determinant."""
-    w = float(homography[2] @ np.array([at[0], at[1], 1.0]))
-    return float(np.sqrt(abs(np.linalg.det(homography)) / abs(w) ** 3))
-
-
-def _resize(grey: Grey, scale: float) -> Grey:
-    if scale >= 1:
-        return grey
-    size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
-    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
 
 
 def _soften(grey: Grey) -> Grey:
     return cv2.GaussianBlur(grey, (0, 0), 1.0)
-
-
-def _scaled_boxes(template: Template, scale: float) -> npt.NDArray[np.float64]:
-    corners = template_corners(template) * scale
-    return np.concatenate([corners[:, 0], corners[:, 2]], axis=1)
 
 
 def _choose_points(fine: Grey, boxes: npt.NDArray[np.float64]) -> tuple[Points, npt.NDArray[np.bool_]]:
@@ -255,30 +246,50 @@ def _contradicts_neighbours(points: Points, shift: Points, found: npt.NDArray[np
     return wrong
 
 
-def _fit(at: Points, points: Points, shift: Points, reach: float, *, leave_out: bool = False) -> Points:
+def _trust(
+    points: Points, shift: Points, found: npt.NDArray[np.bool_], reach: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Weigh each point by how well the others predict it: iteratively reweighted least squares with Cauchy weights.
+
+    Returns the weights, (N,), and the leave-one-out errors, (N,), in the pixels of `shift`.
+    """
+    trust = found.astype(np.float64)
+    error = np.full(len(points), np.inf)
+    if found.sum() < 2:
+        return trust, error
+    for _ in range(_REWEIGHTINGS):
+        predicted = _fit(points, points, shift, trust, reach, leave_out=True)
+        error = np.linalg.norm(predicted - shift, axis=1)
+        typical = max(_TYPICAL_ERROR_PX, float(np.median(error[found])))
+        trust = found / (1 + (error / typical) ** 2)
+    return trust, error
+
+
+def _fit(
+    at: Points,
+    points: Points,
+    shift: Points,
+    trust: npt.NDArray[np.float64],
+    reach: float,
+    *,
+    leave_out: bool = False,
+) -> Points:
     """Locally weighted affine regression of the displacements (Cleveland 1979), evaluated at `at`, float64 (M, 2).
 
-    A faint prior pulls the slope to zero, so that few or collinear points cannot tilt it. With `leave_out`, `at` are
-    the points themselves, and each is predicted from the others.
+    `trust`: float64 (N,), weight of each point. A faint prior pulls the slope to zero, so that few or collinear points
+    cannot tilt it. With `leave_out`, `at` are the points themselves, and each is predicted from the others.
     """
-    if len(points) == 0:
+    if not trust.any():
         return np.zeros_like(at)
     delta = (points[None] - at[:, None]) / reach
-    weight = np.exp(-0.5 * (delta**2).sum(axis=2)) + 1e-6
+    weight = (np.exp(-0.5 * (delta**2).sum(axis=2)) + 1e-6) * trust
     if leave_out:
         np.fill_diagonal(weight, 0.0)
     design = np.concatenate([np.ones((*delta.shape[:2], 1)), delta], axis=2)
     weighted = design * weight[..., None]
-    normal = np.einsum("mni,mnj->mij", weighted, design)
-    normal += np.diag([1e-9, 0.3, 0.3]) * weight.sum(axis=1)[:, None, None] * 0.05
-    right = np.einsum("mni,nk->mik", weighted, shift)
-    return np.linalg.solve(normal, right)[:, 0]
-
-
-def _leave_one_out_error(points: Points, shift: Points, reach: float) -> npt.NDArray[np.float64]:
-    if len(points) < 2:
-        return np.full(len(points), np.inf)
-    return np.linalg.norm(_fit(points, points, shift, reach, leave_out=True) - shift, axis=1)
+    normal = weighted.transpose(0, 2, 1) @ design
+    normal += np.diag([1e-9, _SLOPE_PRIOR, _SLOPE_PRIOR]) * weight.sum(axis=1)[:, None, None]
+    return np.linalg.solve(normal, weighted.transpose(0, 2, 1) @ shift)[:, 0]
 
 
 def _rms(values: npt.NDArray[np.float64]) -> float:
