@@ -73,7 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """The parser, complete for the command that the arguments name and with one line for each other."""
     parser = _Parser(
-        prog="sheetwatch", description="Reads the handwritten numbers on scanned sheets into a rolling CSV."
+        prog="sheetwatch",
+        description="Reads the handwritten numbers on scanned sheets into a rolling CSV.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"sheetwatch {__version__}")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration file (sheetwatch.yaml)")
