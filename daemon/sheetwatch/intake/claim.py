@@ -1,0 +1,67 @@
+"""Take a scan out of the inbox, or find out after a crash how far that went.
+
+The move is a rename; between file systems it is a copy that becomes the work file in one rename, after which the
+source is removed.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+from typing import TYPE_CHECKING
+
+from sheetwatch.files import fsync_folder, make_folder, move, remove, remove_folder, sweep
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sheetwatch.intake.listing import Seen
+
+
+def take(seen: Seen, work_file: Path) -> bool:
+    """Move a scan to its work file. False, and the scan back in its place, when it changed in the last moment.
+
+    Raises OSError; FileNotFoundError when the scan is gone.
+    """
+    if not seen.is_same_file(os.stat(seen.path, follow_symlinks=False)):  # noqa: PTH116 - as scandir looked
+        return False
+    make_folder(work_file.parent)
+    same_device = work_file.parent.stat().st_dev == seen.device
+    move(seen.path, work_file)
+    if not same_device or seen.is_same_file(work_file.stat()):
+        return True
+    put_back(work_file, seen.path)
+    return False
+
+
+def recover(source: Path, work_file: Path) -> bool:
+    """Whether an unfinished claim's file is ours. Otherwise it lies in the inbox still, and no trace is left here."""
+    if not work_file.exists():
+        remove_folder(work_file.parent)
+        return False
+    sweep(work_file.parent)
+    fsync_folder(work_file.parent)
+    if _is_leftover_of_copy(source, work_file):
+        remove(source)
+    return True
+
+
+def _is_leftover_of_copy(source: Path, work_file: Path) -> bool:
+    """Whether the crash came after the copy had become the work file and before the source was removed."""
+    return (
+        source.is_file()
+        and not source.is_symlink()
+        and source.stat().st_dev != work_file.stat().st_dev
+        and filecmp.cmp(source, work_file, shallow=False)
+    )
+
+
+def put_back(work_file: Path, place: Path) -> Path:
+    """Give a scan back to the inbox, under its own name or, where that is taken, the next free one."""
+    free, number = place, 1
+    while os.path.lexists(free):
+        number += 1
+        free = place.with_name(f"{place.stem}-{number}{place.suffix}")
+    move(work_file, free)
+    remove_folder(work_file.parent)
+    return free

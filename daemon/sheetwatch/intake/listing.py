@@ -1,0 +1,130 @@
+"""One look at an inbox: which files lie there, and which are none of ours."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sheetwatch.files import TEMPORARY_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SCAN_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".pdf", ".heic", ".heif"}
+_TEMPORARY_SUFFIXES = {".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".swp", ".lock"}
+_SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "@eadir", "lost+found", "system volume information", "$recycle.bin"}
+_DEEPEST = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A file as one look found it. Two equal ones: nobody wrote in between."""
+
+    path: Path
+    device: int
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+    blocks: int
+
+    @classmethod
+    def of(cls, path: Path, status: os.stat_result) -> Seen:
+        """The file at `path`, with what stat said."""
+        return cls(
+            path=path,
+            device=status.st_dev,
+            inode=status.st_ino,
+            size_bytes=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            blocks=status.st_blocks,
+        )
+
+    def is_same_file(self, status: os.stat_result) -> bool:
+        """Whether this is the file still, unwritten, perhaps under another name."""
+        return (self.inode, self.size_bytes, self.mtime_ns) == (status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftAlone:
+    """Something in the inbox that is not taken up, and why."""
+
+    path: Path
+    why: str
+    change: tuple[int, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Listing:
+    """What one look found."""
+
+    files: list[Seen] = field(default_factory=list)
+    left_alone: list[LeftAlone] = field(default_factory=list)
+
+
+def look(root: Path, is_ours: Callable[[str], bool] = lambda _: False) -> Listing:
+    """Everything below an inbox. Raises OSError when the inbox itself cannot be read.
+
+    `is_ours`: names of the review folder's leftovers (a picture, a text) that came back with their page.
+    """
+    listing = Listing()
+    with os.scandir(root) as entries:
+        _look_into(list(entries), listing, is_ours, depth=0)
+    return listing
+
+
+def _look_into(
+    entries: list[os.DirEntry[str]], listing: Listing, is_ours: Callable[[str], bool], *, depth: int
+) -> None:
+    for entry in entries:
+        if is_temporary(entry.name):
+            continue
+        try:
+            _look_at(entry, listing, is_ours, depth=depth)
+        except FileNotFoundError:
+            continue  # gone between the listing and the look
+        except OSError as error:
+            listing.left_alone.append(LeftAlone(path=Path(entry.path), why=f"it cannot be looked at: {error.strerror}"))
+
+
+def _look_at(entry: os.DirEntry[str], listing: Listing, is_ours: Callable[[str], bool], *, depth: int) -> None:
+    path = Path(entry.path)
+    status = entry.stat(follow_symlinks=False)
+    if stat.S_ISDIR(status.st_mode):
+        if path.suffix.lower() in _SCAN_SUFFIXES:
+            listing.left_alone.append(LeftAlone(path=path, why="it is a folder with the name of a scan; it is watched"))
+        if depth < _DEEPEST:
+            with os.scandir(path) as entries:
+                _look_into(list(entries), listing, is_ours, depth=depth + 1)
+    elif why := _why_not(path, status, is_ours):
+        change = (status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns)
+        listing.left_alone.append(LeftAlone(path=path, why=why, change=change))
+    else:
+        listing.files.append(Seen.of(path, status))
+
+
+def _why_not(path: Path, status: os.stat_result, is_ours: Callable[[str], bool]) -> str | None:
+    if stat.S_ISLNK(status.st_mode):
+        return "it is a symbolic link; put the file itself there"
+    if not stat.S_ISREG(status.st_mode):
+        return "it is no ordinary file"
+    if is_ours(path.name):
+        return "it belongs to a page in review; only the page itself is read again"
+    if not os.access(path, os.R_OK, effective_ids=True):
+        return "it cannot be read; correct its rights"
+    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+        return "it cannot be moved out of its folder; correct the folder's rights"
+    return None
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a name says "not yet": hidden, a lock, or a part of a transfer."""
+    lower = name.lower()
+    return (
+        lower.startswith((".", "~", TEMPORARY_PREFIX))
+        or lower.endswith("~")
+        or lower in _SYSTEM_NAMES
+        or os.path.splitext(lower)[1] in _TEMPORARY_SUFFIXES  # noqa: PTH122 - a name, not a path
+    )

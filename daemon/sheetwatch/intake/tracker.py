@@ -1,0 +1,115 @@
+"""Which files have settled: pure bookkeeping, told the time, so that a test need not wait.
+
+A file is ready when no look found it changed for `settle_s`. Scanners close a file between pages and open it again up
+to 4 s later, and copying tools set old times and the final size first; so neither "closed" nor the file's own times
+say that it is whole. A file that has settled and turns out incomplete waits until `incomplete_after_s` after its last
+change, and is then given up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from sheetwatch.intake.listing import Seen
+
+
+class _Phase(Enum):
+    SETTLING = auto()
+    PROBING = auto()
+    INCOMPLETE = auto()
+    LEFT_ALONE = auto()
+
+
+@dataclass(slots=True)
+class _Waiting:
+    seen: Seen
+    since_s: float
+    phase: _Phase = _Phase.SETTLING
+
+
+class Tracker:
+    """The files of the inboxes between the first look at them and their being taken up."""
+
+    def __init__(self, *, settle_s: float, incomplete_after_s: float) -> None:
+        self._settle_s = settle_s
+        self._incomplete_after_s = incomplete_after_s
+        self._files: dict[Path, _Waiting] = {}
+
+    def observe(self, files: Iterable[Seen], *, now_s: float) -> None:
+        """Take in one whole look at the inboxes; what it does not hold is forgotten."""
+        known, self._files = self._files, {}
+        for seen in files:
+            waiting = known.get(seen.path)
+            unchanged = waiting is not None and waiting.seen == seen
+            self._files[seen.path] = waiting if waiting and unchanged else _Waiting(seen, now_s)
+
+    def ready(self, *, now_s: float) -> list[Seen]:
+        """Files that have settled and may be opened, the one that changed first in front."""
+        settled = [
+            waiting
+            for waiting in self._files.values()
+            if waiting.phase is _Phase.SETTLING and now_s - waiting.since_s >= self._settle_s
+        ]
+        settled.sort(key=lambda waiting: (waiting.since_s, waiting.seen.mtime_ns, waiting.seen.path))
+        return [waiting.seen for waiting in settled]
+
+    def given_up(self, *, now_s: float) -> list[Seen]:
+        """Incomplete files that nobody went on writing."""
+        return [
+            waiting.seen
+            for waiting in self._files.values()
+            if waiting.phase is _Phase.INCOMPLETE and now_s - waiting.since_s >= self._incomplete_after_s
+        ]
+
+    def probing(self, seen: Seen) -> None:
+        """The file is being opened; it is not ready a second time."""
+        self._set(seen, _Phase.PROBING)
+
+    def incomplete(self, seen: Seen) -> None:
+        """The file does not decode whole; perhaps somebody goes on writing."""
+        self._set(seen, _Phase.INCOMPLETE)
+
+    def leave_alone(self, seen: Seen) -> None:
+        """The file cannot be taken up; it waits for a change."""
+        self._set(seen, _Phase.LEFT_ALONE)
+
+    def again(self, seen: Seen, *, now_s: float) -> None:
+        """Begin to wait for the file afresh."""
+        if seen.path in self._files:
+            self._files[seen.path] = _Waiting(seen, now_s)
+
+    def taken(self, seen: Seen) -> None:
+        """The file has left the inbox."""
+        if self.is_current(seen):
+            del self._files[seen.path]
+
+    def is_current(self, seen: Seen) -> bool:
+        """Whether no look since has found another file, or a change, under this name."""
+        waiting = self._files.get(seen.path)
+        return waiting is not None and waiting.seen == seen
+
+    def next_due_s(self) -> float | None:
+        """When the next file gets ready or is given up, if nothing changes."""
+        waits = {_Phase.SETTLING: self._settle_s, _Phase.INCOMPLETE: self._incomplete_after_s}
+        due = [file.since_s + waits[file.phase] for file in self._files.values() if file.phase in waits]
+        return min(due, default=None)
+
+    @property
+    def settling(self) -> int:
+        """How many files are expected to be taken up soon."""
+        return sum(file.phase in {_Phase.SETTLING, _Phase.PROBING} for file in self._files.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many files wait in the inboxes, incomplete ones included."""
+        return sum(file.phase is not _Phase.LEFT_ALONE for file in self._files.values())
+
+    def _set(self, seen: Seen, phase: _Phase) -> None:
+        if self.is_current(seen):
+            self._files[seen.path].phase = phase

@@ -1,0 +1,138 @@
+"""Looking at the ledger without changing it: for `status`, `review list`, `export`, the demo and the web pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sheetwatch.domain import Reading, Reason
+from sheetwatch.ledger.records import Accounting, Form, Owed, PageState, SheetLine
+from sheetwatch.ledger.reviews import waiting_reviews
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from sheetwatch.ledger.records import OpenReview
+    from sheetwatch.ledger.store import Ledger, Transaction
+
+
+def accounting(ledger: Ledger) -> Accounting:
+    """Promise 1 in numbers: what the scans brought in, against what became of it."""
+    with ledger.reading() as tx:
+        (pages_in,) = tx.execute(
+            "SELECT coalesce(sum(page_count), 0) FROM scans WHERE state != 'claiming' AND returns_page IS NULL"
+        ).fetchone()
+        states = dict(tx.execute("SELECT state, count(*) FROM pages GROUP BY state").fetchall())
+        dropped_by = dict(
+            tx.execute("SELECT drop_cause, count(*) FROM pages WHERE state = 'dropped' GROUP BY drop_cause").fetchall()
+        )
+        (rows,) = tx.execute("SELECT coalesce(sum(row_count), 0) FROM csv_files").fetchone()
+    return Accounting(
+        pages_in=pages_in,
+        rows=rows,
+        review=states.get("review", 0),
+        dropped=states.get("dropped", 0),
+        in_work=states.get("work", 0),
+        dropped_by=dropped_by,
+    )
+
+
+def owed(ledger: Ledger) -> Owed:
+    """What the folders still lack of what the ledger says."""
+    with ledger.reading() as tx:
+        return Owed(
+            claims=_count(tx, "scans WHERE state = 'claiming'"),
+            rows=_count(tx, "rows WHERE delivered = 0"),
+            reviews=_count(tx, "reviews WHERE state IN ('opening', 'closing')"),
+            archive=_count(tx, "scans WHERE state = 'settled'"),
+        )
+
+
+def _count(tx: Transaction, what: str) -> int:
+    (count,) = tx.execute(f"SELECT count(*) FROM {what}").fetchone()  # noqa: S608 - constants of this module
+    return int(count)
+
+
+def open_reviews(ledger: Ledger) -> list[OpenReview]:
+    """Every page that waits for an operator, longest waiting first."""
+    with ledger.reading() as tx:
+        return waiting_reviews(tx)
+
+
+_SHEETS = (
+    "SELECT pages.*, scans.name AS source_name, csv_files.name AS csv_name,"
+    " (SELECT stem FROM reviews WHERE reviews.page = pages.id ORDER BY reviews.id DESC LIMIT 1) AS stem,"
+    " EXISTS (SELECT 1 FROM reviews WHERE reviews.page = pages.id AND resolution = 'corrected') AS corrected"
+    " FROM pages JOIN scans ON scans.id = pages.scan LEFT JOIN rows ON rows.page = pages.id"
+    " LEFT JOIN csv_files ON csv_files.id = rows.csv_file"
+)
+
+
+def last_sheets(ledger: Ledger, limit: int) -> list[SheetLine]:
+    """The pages decided last, latest first."""
+    query = f"{_SHEETS} WHERE pages.decided_at IS NOT NULL ORDER BY pages.decided_at DESC, pages.id DESC LIMIT ?"
+    with ledger.reading() as tx:
+        return [_sheet_line(row) for row in tx.execute(query, (limit,))]
+
+
+def all_sheets(ledger: Ledger) -> list[SheetLine]:
+    """Every page of the ledger, in the order it came in."""
+    with ledger.reading() as tx:
+        return [_sheet_line(row) for row in tx.execute(f"{_SHEETS} ORDER BY pages.id")]
+
+
+def _sheet_line(row: sqlite3.Row) -> SheetLine:
+    return SheetLine(
+        sheet_id=row["sheet_id"],
+        source_name=row["source_name"],
+        page_index=row["page"],
+        state=PageState(row["state"]),
+        decided_at=None if row["decided_at"] is None else datetime.fromisoformat(row["decided_at"]),
+        template=row["template"],
+        drop_cause=row["drop_cause"],
+        corrected=bool(row["corrected"]),
+        csv_name=row["csv_name"],
+        stem=row["stem"] if row["state"] == "review" else None,
+        reasons=msgspec.json.decode(row["reasons"], type=tuple[Reason, ...]),
+        readings=msgspec.json.decode(row["readings"], type=dict[str, Reading]),
+        elapsed_ms=row["elapsed_ms"] or 0.0,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRows:
+    """One rolling CSV as the ledger has it; `lines` end with their line end."""
+
+    name: str
+    template: str
+    header: str
+    lines: Iterator[str]
+    row_count: int
+
+
+def rows_by_file(ledger: Ledger, template: str | None = None) -> Iterator[FileRows]:
+    """Every CSV with its rows, delivered or not, oldest first. Take each file's lines before the next file."""
+    with ledger.reading() as tx:
+        files = tx.execute(
+            "SELECT * FROM csv_files WHERE ?1 IS NULL OR template = ?1 ORDER BY template, day, number", (template,)
+        ).fetchall()
+        for file in files:
+            lines = tx.execute("SELECT line FROM rows WHERE csv_file = ? ORDER BY sequence", (file["id"],))
+            yield FileRows(
+                name=file["name"],
+                template=file["template"],
+                header=file["header"],
+                lines=(row[0] for row in lines),
+                row_count=file["row_count"],
+            )
+
+
+def forms(ledger: Ledger, template: str) -> list[Form]:
+    """Every revision of a template that a page was read with."""
+    with ledger.reading() as tx:
+        rows = tx.execute("SELECT form FROM forms WHERE template = ?", (template,)).fetchall()
+    return [msgspec.json.decode(row[0], type=Form) for row in rows]

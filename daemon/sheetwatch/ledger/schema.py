@@ -1,0 +1,119 @@
+"""The tables. A page is in one of four states, and the database itself refuses any other."""
+
+VERSION = 1
+APPLICATION_ID = 0x53485754  # "SHWT"
+
+SCHEMA = """
+CREATE TABLE scans (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    scan_id TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL CHECK (state IN ('claiming', 'claimed', 'settled', 'archived')),
+    source BLOB NOT NULL,              -- the path in inbox, as the file system spells it
+    name TEXT NOT NULL,                -- the file's name, plain text
+    suffix TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    sha256 TEXT,
+    page_count INTEGER NOT NULL,
+    problem TEXT,                      -- a reason as JSON: why it could not be opened
+    duplicate_of INTEGER REFERENCES scans (id),
+    returns_page INTEGER REFERENCES pages (id),   -- counts no page: this one is read again
+    replaces_page INTEGER REFERENCES pages (id),  -- counts its pages: this one is dropped for them
+    keep INTEGER NOT NULL DEFAULT 1,   -- 0: a returned page that the ledger holds already; removed when settled
+    claimed_at TEXT NOT NULL,
+    archived_as TEXT,                  -- relative to the archive folder
+    program TEXT NOT NULL
+) STRICT;
+CREATE INDEX scans_owed ON scans (state) WHERE state IN ('claiming', 'settled');
+CREATE INDEX scans_content ON scans (sha256);
+CREATE INDEX scans_returned ON scans (returns_page) WHERE returns_page IS NOT NULL;
+
+CREATE TABLE pages (
+    id INTEGER PRIMARY KEY,
+    sheet_id TEXT NOT NULL UNIQUE,
+    scan INTEGER NOT NULL REFERENCES scans (id),
+    page INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('work', 'row', 'review', 'dropped')),
+    read_from INTEGER NOT NULL REFERENCES scans (id),   -- the scan whose file is read: a returned one, or `scan`
+    read_page INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,                -- readings that ended the worker
+    drop_cause TEXT CHECK ((state = 'dropped') = (drop_cause IS NOT NULL)),
+    decided_at TEXT,
+    template TEXT,
+    template_revision TEXT,
+    key_value TEXT,
+    model TEXT,
+    program TEXT,
+    reasons TEXT NOT NULL DEFAULT '[]',
+    readings TEXT NOT NULL DEFAULT '{}',
+    alignment TEXT,
+    picture TEXT,                      -- file names in the work folder of `read_from`
+    image TEXT,
+    elapsed_ms REAL,
+    UNIQUE (scan, page)
+) STRICT;
+CREATE INDEX pages_state ON pages (state, id);
+CREATE INDEX pages_decided ON pages (decided_at);
+CREATE INDEX pages_key ON pages (template, key_value) WHERE state = 'row' AND key_value IS NOT NULL;
+
+CREATE TABLE forms (
+    template TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    form TEXT NOT NULL,
+    PRIMARY KEY (template, revision)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE csv_files (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    template TEXT NOT NULL,
+    day TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    header TEXT NOT NULL,
+    row_count INTEGER NOT NULL DEFAULT 0,
+    delivered_bytes INTEGER NOT NULL DEFAULT 0,
+    fingerprint TEXT,                  -- of the file as it was left: nobody touched it while this is the same
+    UNIQUE (template, day, number)
+) STRICT;
+
+CREATE TABLE rows (
+    id INTEGER PRIMARY KEY,
+    page INTEGER NOT NULL UNIQUE REFERENCES pages (id),
+    csv_file INTEGER NOT NULL REFERENCES csv_files (id),
+    sequence INTEGER NOT NULL,
+    line TEXT NOT NULL,                -- as it stands in the CSV, line end included
+    delivered INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (csv_file, sequence)
+) STRICT;
+CREATE INDEX rows_owed ON rows (csv_file, sequence) WHERE delivered = 0;
+
+CREATE TABLE reviews (
+    id INTEGER PRIMARY KEY,
+    page INTEGER NOT NULL REFERENCES pages (id),
+    stem TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('opening', 'open', 'closing', 'closed')),
+    opened_at TEXT NOT NULL,
+    closed_at TEXT,
+    resolution TEXT CHECK ((state IN ('closing', 'closed')) = (resolution IS NOT NULL)),
+    decided_by TEXT,
+    page_name TEXT,                    -- the page's file in review/, and its content
+    page_sha256 TEXT,
+    sheet_sha256 TEXT,                 -- the CSV as it was delivered: an untouched one is no answer
+    problem TEXT                       -- what was wrong with the operator's last answer
+) STRICT;
+CREATE UNIQUE INDEX reviews_open ON reviews (page) WHERE state != 'closed';
+CREATE INDEX reviews_owed ON reviews (state) WHERE state != 'closed';
+CREATE INDEX reviews_stem ON reviews (stem);
+CREATE INDEX reviews_content ON reviews (page_sha256);
+
+CREATE TABLE corrections (
+    id INTEGER PRIMARY KEY,
+    page INTEGER NOT NULL REFERENCES pages (id),
+    field TEXT NOT NULL,
+    was TEXT NOT NULL,
+    became TEXT NOT NULL,
+    corrected_at TEXT NOT NULL,
+    corrected_by TEXT NOT NULL,
+    via TEXT NOT NULL                  -- "review CSV", "terminal", "web"
+) STRICT;
+CREATE INDEX corrections_page ON corrections (page);
+"""

@@ -1,0 +1,165 @@
+"""Open the ledger; run transactions; say in our own words what SQLite cannot do."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from typing import TYPE_CHECKING, NoReturn
+
+from sheetwatch.domain import EnvironmentFault, LedgerError
+from sheetwatch.files import DurabilityError, fsync_folder, make_folder
+from sheetwatch.ledger.schema import APPLICATION_ID, SCHEMA, VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import Self
+
+Transaction = sqlite3.Connection
+_BUSY_S = 20.0
+_FSYNC_FAILED = {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC}
+_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_ENVIRONMENT = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_PERM,
+}
+
+
+class Ledger:
+    """The open ledger. One thread uses it; other processes may read and decide at the same time.
+
+    WAL, so that `status` and the operator's terminal never wait for the daemon; synchronous=FULL, so that a commit
+    is on the disk before anything that follows from it is done.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open for writing; make the file and its tables where they are missing.
+
+        Raises LedgerError when the file is no ledger or of a newer program, EnvironmentFault when it cannot be opened.
+        """
+        with translated(path):
+            new = not path.exists()
+            make_folder(path.parent)
+            connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
+        try:
+            with translated(path):
+                _prepare(connection, path)
+                if new:
+                    fsync_folder(path.parent)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(path, connection)
+
+    @classmethod
+    def open_for_reading(cls, path: Path) -> Self:
+        """Open for looking only. Raises LedgerError when there is none yet."""
+        if not path.exists():
+            raise LedgerError(f"{path}: there is no ledger yet; start the daemon once: sheetwatch run")
+        with translated(path):
+            connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_S)
+            connection.row_factory = sqlite3.Row
+            _check_version(connection, path)
+        return cls(path, connection)
+
+    def close(self) -> None:
+        """Close the file; SQLite folds the write-ahead log into it."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One change of state: on the disk when the block has ended, undone when it raises."""
+        with translated(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """One consistent look at the ledger, over any number of queries."""
+        with translated(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+
+    def changed_elsewhere(self) -> int:
+        """A number that changes whenever another process has written to the ledger."""
+        with translated(self.path):
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours, each with the mend."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        _raise_ours(path, error)
+
+
+def _raise_ours(path: Path, error: sqlite3.DatabaseError) -> NoReturn:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if code in _FSYNC_FAILED:
+        raise DurabilityError(f"{path}: fsync failed ({error}); check the disk, then start again") from error
+    if code & 0xFF in _ENVIRONMENT:
+        raise EnvironmentFault(f"{path}: {error}; check the disk's space and the folder's rights") from error
+    if code & 0xFF in _BROKEN:
+        raise LedgerError(f"{path}: {error}; restore it from the last backup") from error
+    raise LedgerError(f"{path}: {error}; this is a fault of the program, please report it") from error
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if not application:
+        _create(connection, path)
+    _check_version(connection, path)
+
+
+def _create(connection: sqlite3.Connection, path: Path) -> None:
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables:
+        raise LedgerError(
+            f"{path}: this is a database, but not Sheetwatch's; give Sheetwatch a state folder of its own"
+        )
+    pragmas = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+    connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} {pragmas} COMMIT;")
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
+        raise LedgerError(f"{path}: this is not Sheetwatch's ledger; correct `state` in the configuration")
+    if version != VERSION:
+        raise LedgerError(
+            f"{path}: the ledger has version {version}, this program knows {VERSION}; install the newer Sheetwatch"
+        )
