@@ -82,13 +82,13 @@ def draw_device(name: str, rng: np.random.Generator) -> Device:
 
 def capture(sheet: Colour, sheet_dpi: float, device: Device, rng: np.random.Generator) -> Picture:
     """Take a picture of a clean sheet, uint8 (H, W, 3) RGB drawn at `sheet_dpi`."""
-    warp = _draw_warp(sheet.shape[:2], sheet_dpi, device, rng)
+    warp = _draw_warp((sheet.shape[0], sheet.shape[1]), sheet_dpi, device, rng)
     source = _softened(sheet, device.dpi / sheet_dpi)
     ground = table_top(warp.size, rng) if device.margin else np.full((*warp.size, 3), 252, np.uint8)
-    picture, cover = warp.image(source, ground)
+    picture = warp.image(source, ground)
     if device.mode in {"grey", "1-bit"}:
         picture = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    picture = _expose(picture, cover, device, rng)
+    picture = _expose(picture, device, rng)
     return Picture(image=picture, warp=warp, dpi=device.dpi, mode=device.mode)
 
 
@@ -99,9 +99,7 @@ def _softened(sheet: Colour, zoom: float) -> Colour:
     return np.asarray(cv2.GaussianBlur(sheet, (0, 0), 0.42 / zoom), np.uint8)
 
 
-def _expose(
-    picture: Colour | Grey, cover: npt.NDArray[np.float32], device: Device, rng: np.random.Generator
-) -> Colour | Grey:
+def _expose(picture: Colour | Grey, device: Device, rng: np.random.Generator) -> Colour | Grey:
     if device.blur_px > 0.2:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), device.blur_px), np.uint8)
     if device.shadow:

@@ -41,15 +41,15 @@ class Warp:
         """Sheet pixels float64 (..., 2) as picture pixels."""
         return project(self.matrix, places + self._shift(places))
 
-    def image(self, sheet: Colour, ground: Colour) -> tuple[Colour, npt.NDArray[np.float32]]:
-        """The sheet on its ground (uint8, `size`), and how much of each pixel the sheet covers, 0 to 1."""
+    def image(self, sheet: Colour, ground: Colour) -> Colour:
+        """The sheet on its ground, uint8 (H, W, 3), as large as the ground: `size`."""
         there = self._sources()
         picture = cv2.remap(sheet, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        covered = _coverage(there, sheet.shape[:2])
+        covered = _coverage(there, (sheet.shape[0], sheet.shape[1]))
         if covered.min() < 1:
             mixed = picture * covered[:, :, None] + ground * (1 - covered[:, :, None])
             picture = mixed.round().astype(np.uint8)
-        return np.asarray(picture, np.uint8), covered
+        return np.asarray(picture, np.uint8)
 
     def _shift(self, places: Points) -> Points:
         shift = np.zeros_like(places)

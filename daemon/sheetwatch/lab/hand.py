@@ -56,7 +56,7 @@ class Stroke:
 
     def moved(self, x: float, y: float) -> Stroke:
         """The same line elsewhere."""
-        return Stroke(points=self.points + (x, y), force=self.force)
+        return Stroke(points=self.points + np.array([x, y]), force=self.force)
 
     def scaled(self, factor: float) -> Stroke:
         """The same line, larger or smaller about the origin."""

@@ -12,7 +12,7 @@ from sheetwatch.domain import Box, Field, FieldKind, State, Template
 from sheetwatch.lab.hand import Difficulty, Hand, Stroke, draw_hand
 from sheetwatch.lab.hand_ink import lay_ink
 from sheetwatch.lab.pen_incidents import befall, runs_of_neighbours
-from sheetwatch.lab.pen_strokes import dash, long_stroke, speck, write_field
+from sheetwatch.lab.pen_strokes import Writer, long_stroke, sign_for_nothing, speck, write_field
 from sheetwatch.lab.pen_values import Flag, Truth, draw_values
 
 if TYPE_CHECKING:
@@ -59,8 +59,11 @@ def fill(
     truths = befall(template, truths, difficulty, rng)
     image = printed(template.reference, dpi / reference_dpi)
     zoom = image.shape[0] / template.reference.shape[0]
-    for hand, strokes in _strokes_by_hand(template, truths, difficulty, reference_dpi / 25.4, rng):
-        for group in strokes:
+    candidate, examiner = (
+        Writer(hand=draw_hand(rng, difficulty), pixels_per_mm=reference_dpi / 25.4, rng=rng) for _ in range(2)
+    )
+    for hand, groups in _strokes_by_hand(template, truths, candidate, examiner):
+        for group in groups:
             lay_ink(image, [stroke.scaled(zoom) for stroke in group], hand.nib, dpi=reference_dpi * zoom, rng=rng)
     return FilledSheet(
         image=image, dpi=reference_dpi * zoom, quads=(box_quads(template) + 0.5) * zoom - 0.5, truth=truths
@@ -82,35 +85,29 @@ def box_quads(template: Template) -> npt.NDArray[np.float64]:
 
 
 def _strokes_by_hand(
-    template: Template,
-    truths: Mapping[str, Truth],
-    difficulty: Difficulty,
-    pixels_per_mm: float,
-    rng: np.random.Generator,
+    template: Template, truths: Mapping[str, Truth], candidate: Writer, examiner: Writer
 ) -> list[tuple[Hand, list[list[Stroke]]]]:
-    """The candidate writes the digits, an examiner the marks; a form without marks is filled by one person."""
-    candidate, examiner = draw_hand(rng, difficulty), draw_hand(rng, difficulty)
+    """The candidate writes the digits, the examiner the marks; a form without marks is filled by one person."""
     one_person = all(field.kind is not FieldKind.MARK for field in template.fields)
-    groups: tuple[list[list[Stroke]], list[list[Stroke]]] = ([], [])
+    by_candidate: list[list[Stroke]] = []
+    by_examiner: list[list[Stroke]] = []
     for field in template.fields:
-        by_examiner = field.kind is not FieldKind.DIGITS and not one_person
-        hand = examiner if by_examiner else candidate
-        strokes = _field_strokes(field, truths[field.name], hand, pixels_per_mm, rng)
-        groups[by_examiner].append(strokes)
-    groups[1].extend(_long_strokes(template, truths, rng))
-    return [(candidate, groups[0]), (examiner, groups[1])]
+        if one_person or field.kind is FieldKind.DIGITS:
+            by_candidate.append(_field_strokes(field, truths[field.name], candidate))
+        else:
+            by_examiner.append(_field_strokes(field, truths[field.name], examiner))
+    by_examiner += _long_strokes(template, truths, examiner.rng)
+    return [(candidate.hand, by_candidate), (examiner.hand, by_examiner)]
 
 
-def _field_strokes(
-    field: Field, truth: Truth, hand: Hand, pixels_per_mm: float, rng: np.random.Generator
-) -> list[Stroke]:
+def _field_strokes(field: Field, truth: Truth, writer: Writer) -> list[Stroke]:
     if field.box is None or Flag.LONG_STROKE in truth.flags:
         return []
     if truth.state is State.NOT_ATTEMPTED:
-        return dash(field.box, hand, pixels_per_mm, rng)
+        return sign_for_nothing(field.box, truth, writer)
     if Flag.SPECK in truth.flags:
-        return speck(field.box, rng)
-    return write_field(field, truth, hand, pixels_per_mm=pixels_per_mm, rng=rng)
+        return speck(field.box, writer.rng)
+    return write_field(field, truth, writer)
 
 
 def _long_strokes(template: Template, truths: Mapping[str, Truth], rng: np.random.Generator) -> list[list[Stroke]]:

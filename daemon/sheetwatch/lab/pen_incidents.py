@@ -10,6 +10,7 @@ from sheetwatch.lab.pen_values import Flag, Truth, with_flags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     import numpy as np
 
@@ -35,10 +36,7 @@ def befall(
 ) -> dict[str, Truth]:
     """The truths with a flag for each thing that is to happen; at most one incident to a field."""
     totals = {check.total for check in template.checks}
-    struck = {
-        field.name: _befall_one(field, truths[field.name], difficulty, field.name in totals, rng)
-        for field in template.fields
-    }
+    struck = {field.name: _befall_one(field, truths[field.name], difficulty, totals, rng) for field in template.fields}
     return _join_dashes(template, struck, difficulty, rng)
 
 
@@ -46,7 +44,7 @@ def _befall_one(
     field: Field,
     truth: Truth,
     difficulty: Difficulty,
-    is_total: bool,
+    totals: AbstractSet[str],
     rng: np.random.Generator,
 ) -> Truth:
     if difficulty is Difficulty.EASY:
@@ -57,7 +55,7 @@ def _befall_one(
     if truth.state is not State.WRITTEN:
         return truth
     flag = _draw_flag(field, difficulty, rng)
-    if flag is None or (flag is Flag.BESIDE and not is_total):
+    if flag is None or (flag is Flag.BESIDE and field.name not in totals):
         return truth
     if flag in {Flag.TWO_VALUES, Flag.TOUCHING} and not _fits(flag, truth.value):
         return truth

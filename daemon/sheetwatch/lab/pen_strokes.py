@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -22,43 +22,65 @@ if TYPE_CHECKING:
 _WIDEST, _TALLEST = 0.9, 0.84
 
 
-def write_field(
-    field: Field, truth: Truth, hand: Hand, *, pixels_per_mm: float, rng: np.random.Generator
-) -> list[Stroke]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Writer:
+    """A hand at work on one form: how many reference pixels a millimetre is, and the writer's luck."""
+
+    hand: Hand
+    pixels_per_mm: float
+    rng: np.random.Generator
+
+    def height(self, box: Box) -> float:
+        """How high this hand writes in a box, in reference pixels."""
+        return min(self.hand.height_mm * self.pixels_per_mm, _TALLEST * box.height)
+
+    def write(self, text: str, height: float) -> list[Stroke]:
+        """A number, so many pixels high, near the origin."""
+        return [stroke.scaled(height) for stroke in write(self.hand, text, self.rng)]
+
+    def spell(self, value: str, field: Field) -> str:
+        """A canonical value as this hand writes it: 7½, 7.5, 7·5, ½, 07."""
+        whole, _, fraction = value.partition(".")
+        if fraction == "5" and self.hand.half:
+            return ("" if whole == "0" and self.rng.random() < 0.8 else whole) + "½"
+        if fraction:
+            return f"{whole}{self.hand.point}{fraction}"
+        two_wide = field.length is None and field.max is not None and field.max >= 10
+        return f"0{whole}" if self.hand.zero_first and two_wide and len(whole) == 1 else whole
+
+
+def write_field(field: Field, truth: Truth, writer: Writer) -> list[Stroke]:
     """All strokes of a written field, in reference pixels."""
     box = field.box
     if box is None or not truth.value:
         return []
     if field.comb:
-        return _write_comb(box, field.comb, truth, hand, pixels_per_mm, rng)
-    text = spell(truth.value, hand, field, rng)
-    height = _digit_height(box, hand, pixels_per_mm)
-    if truth.flags & {Flag.STRUCK_OUT, Flag.TWO_VALUES}:
-        return _write_two(box, text, truth, field, hand, height, rng)
+        return _write_comb(box, field.comb, truth, writer)
+    text = writer.spell(truth.value, field)
+    if Flag.STRUCK_OUT in truth.flags:
+        return _write_correction(box, text, writer)
+    if Flag.TWO_VALUES in truth.flags:
+        return _write_two(box, field, truth, writer)
     if Flag.BESIDE in truth.flags:
         box = _beside(box)
-    tight = replace(hand, gap=-0.06) if Flag.TOUCHING in truth.flags else hand
-    strokes = set_into(box, _raise(write(tight, _dress(text, truth), rng), height), hand, rng)
-    return _mend(strokes, text, truth, box, hand, height, rng)
+    if Flag.TOUCHING in truth.flags:
+        writer = replace(writer, hand=replace(writer.hand, gap=-0.06))
+    strokes = set_into(box, writer.write(_dress(text, truth), writer.height(box)), writer)
+    return _mend(strokes, text, truth, box, writer)
 
 
-def spell(value: str, hand: Hand, field: Field, rng: np.random.Generator) -> str:
-    """A canonical value as this hand writes it: 7½, 7.5, 7·5, ½, 07."""
-    whole, _, fraction = value.partition(".")
-    if fraction == "5" and hand.half:
-        return ("" if whole == "0" and rng.random() < 0.8 else whole) + "½"
-    if fraction:
-        return f"{whole}{hand.point}{fraction}"
-    if hand.zero_first and len(whole) == 1 and field.max is not None and field.max >= 10 and field.length is None:
-        return f"0{whole}"
-    return whole
+def sign_for_nothing(box: Box, truth: Truth, writer: Writer) -> list[Stroke]:
+    """The sign for "not attempted" inside one box: a dash, a swung line, a slash from corner to corner, a cross."""
+    if Flag.SLASH in truth.flags:
+        return [_slash(box, writer.rng)]
+    sign = "x" if Flag.CROSS in truth.flags else str(writer.rng.choice(["-", "~"], p=[0.9, 0.1]))
+    return set_into(box, writer.write(sign, writer.height(box) * writer.rng.uniform(0.6, 1.0)), writer)
 
 
-def dash(box: Box, hand: Hand, pixels_per_mm: float, rng: np.random.Generator) -> list[Stroke]:
-    """The sign for "not attempted" inside one box: a dash, a slash, a cross or a swung line."""
-    sign = str(rng.choice(["-", "/", "~", "x"], p=[0.66, 0.2, 0.07, 0.07]))
-    height = _digit_height(box, hand, pixels_per_mm) * (1.0 if sign == "/" else rng.uniform(0.6, 1.0))
-    return set_into(box, _raise(write(hand, sign, rng), height), hand, rng)
+def _slash(box: Box, rng: np.random.Generator) -> Stroke:
+    low = (box.left + box.width * rng.uniform(0.05, 0.25), box.top + box.height * rng.uniform(0.8, 1.0))
+    high = (box.left + box.width * rng.uniform(0.75, 0.97), box.top + box.height * rng.uniform(0.0, 0.2))
+    return _line(np.array([high, np.add(low, high) / 2 + rng.normal(0, 1.5, 2), low]), rng)
 
 
 def long_stroke(boxes: Sequence[Box], rng: np.random.Generator) -> list[Stroke]:
@@ -78,25 +100,17 @@ def speck(box: Box, rng: np.random.Generator) -> list[Stroke]:
     return [_line(np.array([(x, y), (x + far, y + far * rng.uniform(-1, 1))]), rng)]
 
 
-def set_into(box: Box, strokes: Sequence[Stroke], hand: Hand, rng: np.random.Generator) -> list[Stroke]:
+def set_into(box: Box, strokes: Sequence[Stroke], writer: Writer) -> list[Stroke]:
     """Place strokes where this hand starts in a box, made narrower and lower where they would not fit."""
     left, top, right, bottom = _extent(strokes)
     fit = min(1.0, _WIDEST * box.width / max(right - left, 1.0), _TALLEST * 1.06 * box.height / max(bottom - top, 1.0))
     strokes = [stroke.scaled(fit) for stroke in strokes]
     left, top, right, bottom = _extent(strokes)
-    share_x = float(np.clip(hand.lean_x + rng.normal(0, 0.13), 0.06, 0.94))
-    share_y = float(np.clip(hand.lean_y + rng.normal(0, 0.13), 0.06, 0.94))
+    share_x = float(np.clip(writer.hand.lean_x + writer.rng.normal(0, 0.13), 0.06, 0.94))
+    share_y = float(np.clip(writer.hand.lean_y + writer.rng.normal(0, 0.13), 0.06, 0.94))
     x = box.left + share_x * (box.width - (right - left)) - left
     y = box.top + share_y * (box.height - (bottom - top)) - top
     return [stroke.moved(x, y) for stroke in strokes]
-
-
-def _digit_height(box: Box, hand: Hand, pixels_per_mm: float) -> float:
-    return min(hand.height_mm * pixels_per_mm, _TALLEST * box.height)
-
-
-def _raise(strokes: Sequence[Stroke], height: float) -> list[Stroke]:
-    return [stroke.scaled(height) for stroke in strokes]
 
 
 def _extent(strokes: Sequence[Stroke]) -> tuple[float, float, float, float]:
@@ -114,37 +128,32 @@ def _dress(text: str, truth: Truth) -> str:
     return text
 
 
-def _write_comb(
-    box: Box, teeth: int, truth: Truth, hand: Hand, pixels_per_mm: float, rng: np.random.Generator
-) -> list[Stroke]:
+def _write_comb(box: Box, teeth: int, truth: Truth, writer: Writer) -> list[Stroke]:
     """One digit in each tooth, from the first; an incident befalls one of them."""
     wide = box.width / teeth
-    unlucky = int(rng.integers(0, min(teeth, len(truth.value))))
-    steady = replace(hand, lean_x=0.5)
+    unlucky = int(writer.rng.integers(0, min(teeth, len(truth.value))))
+    writer = replace(writer, hand=replace(writer.hand, lean_x=0.5))
     strokes: list[Stroke] = []
     for k, digit in enumerate(truth.value[:teeth]):
         tooth = Box(left=round(box.left + k * wide), top=box.top, width=round(wide), height=box.height)
-        height = _digit_height(tooth, hand, pixels_per_mm)
-        placed = set_into(tooth, _raise(write(hand, digit, rng), height), steady, rng)
-        happens = truth if k == unlucky else Truth(value=digit, state=truth.state)
-        strokes += _mend(placed, digit, happens, tooth, hand, height, rng)
+        placed = set_into(tooth, writer.write(digit, writer.height(tooth)), writer)
+        strokes += _mend(placed, digit, truth, tooth, writer) if k == unlucky else placed
     return strokes
 
 
-def _mend(
-    strokes: list[Stroke], text: str, truth: Truth, box: Box, hand: Hand, height: float, rng: np.random.Generator
-) -> list[Stroke]:
+def _mend(strokes: list[Stroke], text: str, truth: Truth, box: Box, writer: Writer) -> list[Stroke]:
     """What happens to a value once it stands: moved over the border, overwritten, circled, ticked."""
+    height, rng = writer.height(box), writer.rng
     if Flag.BORDER in truth.flags:
         return _over_border(strokes, box, height * rng.uniform(0.06, 0.18), rng)
     if Flag.OUT_OF_BOX in truth.flags:
         return _over_border(strokes, box, height * rng.uniform(0.3, 0.5), rng)
     if Flag.OVERWRITTEN in truth.flags:
-        return _overwrite(strokes, text, hand, rng)
+        return _overwrite(strokes, text, writer)
     if Flag.CIRCLED in truth.flags:
         return [*strokes, _ring(strokes, rng)]
     if Flag.TICK in truth.flags:
-        return [*strokes, *_tick(strokes, hand, height, rng)]
+        return [*strokes, *_tick(strokes, height, writer)]
     return strokes
 
 
@@ -161,13 +170,14 @@ def _over_border(strokes: list[Stroke], box: Box, beyond: float, rng: np.random.
     return [stroke.moved(x, y) for stroke in strokes]
 
 
-def _overwrite(strokes: list[Stroke], text: str, hand: Hand, rng: np.random.Generator) -> list[Stroke]:
+def _overwrite(strokes: list[Stroke], text: str, writer: Writer) -> list[Stroke]:
     """Another value stands below; the right one was written over it, pressed harder."""
-    wrong = "".join(str((int(c) + int(rng.integers(1, 10))) % 10) if c.isdigit() else c for c in text)
-    left, top, _right, bottom = _extent(strokes)
-    below = _raise(write(hand, wrong, rng), bottom - top)
-    a, b, _, _ = _extent(below)
-    below = [stroke.moved(left - a, top - b) for stroke in below]
+    rng = writer.rng
+    wrong = "".join(str((int(c) + int(rng.integers(1, 10))) % 10) if c.isdecimal() else c for c in text)
+    left, top, _, bottom = _extent(strokes)
+    below = writer.write(wrong, bottom - top)
+    wrong_left, wrong_top, _, _ = _extent(below)
+    below = [stroke.moved(left - wrong_left, top - wrong_top) for stroke in below]
     return [*below, *(replace(stroke, force=stroke.force * 1.35) for stroke in strokes)]
 
 
@@ -180,10 +190,11 @@ def _ring(strokes: Sequence[Stroke], rng: np.random.Generator) -> Stroke:
     return _line(centre + reach * wobble * np.stack([np.cos(turn), np.sin(turn)], 1), rng)
 
 
-def _tick(strokes: Sequence[Stroke], hand: Hand, height: float, rng: np.random.Generator) -> list[Stroke]:
+def _tick(strokes: Sequence[Stroke], height: float, writer: Writer) -> list[Stroke]:
     _, top, right, _ = _extent(strokes)
-    tick = _raise(write(hand, "✓", rng), height * rng.uniform(0.6, 0.9))
-    return [stroke.moved(right + 0.12 * height, top + rng.uniform(-0.1, 0.3) * height) for stroke in tick]
+    tick = writer.write("✓", height * writer.rng.uniform(0.6, 0.9))
+    fall = writer.rng.uniform(-0.1, 0.3) * height
+    return [stroke.moved(right + 0.12 * height, top + fall) for stroke in tick]
 
 
 def _beside(box: Box) -> Box:
@@ -191,35 +202,36 @@ def _beside(box: Box) -> Box:
     return Box(left=box.left, top=box.bottom + box.height // 12, width=box.width, height=box.height)
 
 
-def _write_two(
-    box: Box, text: str, truth: Truth, field: Field, hand: Hand, height: float, rng: np.random.Generator
-) -> list[Stroke]:
-    """Two values in one box: a struck-out one and its successor, or two that are to be added."""
-    if Flag.TWO_VALUES in truth.flags:
-        first = Decimal(truth.value) / 2
-        half = spell(canonical_number(first), hand, field, rng)
-        return set_into(box, _raise(write(hand, f"{half}+{half}", rng), height), hand, rng)
-    wrong = str(rng.integers(0, 10)) if len(text) == 1 else f"{rng.integers(0, 10)}{text[1:]}"
-    old = _raise(write(hand, wrong, rng), height)
+def _write_two(box: Box, field: Field, truth: Truth, writer: Writer) -> list[Stroke]:
+    """Two equal values in one box that are to be added."""
+    half = writer.spell(canonical_number(Decimal(truth.value) / 2), field)
+    return set_into(box, writer.write(f"{half}+{half}", writer.height(box)), writer)
+
+
+def _write_correction(box: Box, text: str, writer: Writer) -> list[Stroke]:
+    """A struck-out value and its successor beside it."""
+    rng, height = writer.rng, writer.height(box)
+    wrong = str(rng.choice([digit for digit in "0123456789" if digit != text[0]])) + text[1:]
+    old = writer.write(wrong, height)
     old = [*old, *_strike(old, rng)]
     left, _, right, _ = _extent(old)
-    new = _raise(write(hand, text, rng), height)
     shift = right - left + rng.uniform(0.15, 0.3) * height
-    return set_into(box, [*old, *(stroke.moved(shift, 0) for stroke in new)], hand, rng)
+    return set_into(box, [*old, *(stroke.moved(shift, 0) for stroke in writer.write(text, height))], writer)
 
 
 def _strike(strokes: Sequence[Stroke], rng: np.random.Generator) -> list[Stroke]:
+    """Two or three lines or a zigzag through a value; one level line alone would make a barred 7 of a 7."""
     left, top, right, bottom = _extent(strokes)
-    reach, tall = 0.12 * (bottom - top), bottom - top
+    reach, tall = 0.14 * (bottom - top), bottom - top
+    if rng.random() < 0.3:
+        x = np.linspace(left - reach, right + reach, 9)
+        y = np.where(np.arange(9) % 2 == 0, top + 0.2 * tall, top + 0.8 * tall) + rng.normal(0, 0.05 * tall, 9)
+        return [_line(np.stack([x, y], 1), rng)]
     lines = []
-    for _ in range(int(rng.integers(1, 3))):
-        start = (left - reach, top + tall * rng.uniform(0.3, 0.8))
-        end = (right + reach, top + tall * rng.uniform(0.2, 0.7))
+    for _ in range(int(rng.integers(2, 4))):
+        start = (left - reach, top + tall * rng.uniform(0.45, 0.95))
+        end = (right + reach, top + tall * rng.uniform(0.05, 0.55))
         lines.append(_line(np.array([start, end]), rng))
-    if rng.random() < 0.25:
-        x = np.linspace(left - reach, right + reach, 8)
-        y = np.where(np.arange(8) % 2 == 0, top + 0.25 * tall, top + 0.75 * tall) + rng.normal(0, 0.05 * tall, 8)
-        lines.append(_line(np.stack([x, y], 1), rng))
     return lines
 
 

@@ -33,6 +33,8 @@ class Flag(StrEnum):
     TWO_VALUES = "two-values"
     BESIDE = "beside"
     DASH = "dash"
+    SLASH = "slash"
+    CROSS = "cross"
     LONG_STROKE = "long-stroke"
     SPECK = "speck"
     TOUCHING = "touching"
@@ -49,6 +51,8 @@ REVIEWABLE = frozenset(
         Flag.UNIT,
         Flag.TWO_VALUES,
         Flag.BESIDE,
+        Flag.SLASH,
+        Flag.CROSS,
         Flag.LONG_STROKE,
         Flag.SPECK,
         Flag.TOUCHING,
@@ -100,7 +104,8 @@ def _draw_value(field: Field, rng: np.random.Generator) -> Truth:
         if chance < 0.06:
             return Truth(value="", state=State.EMPTY)
         if chance < 0.12:
-            return Truth(value="", state=State.NOT_ATTEMPTED, flags=frozenset({Flag.DASH}))
+            sign = (Flag.DASH, Flag.SLASH, Flag.CROSS)[int(rng.choice(3, p=[0.75, 0.18, 0.07]))]
+            return Truth(value="", state=State.NOT_ATTEMPTED, flags=frozenset({sign}))
     largest = Decimal(str(field.max if field.max is not None else 99))
     step = Decimal(str(field.step)) if field.kind is FieldKind.MARK else Decimal(1)
     count = int(largest / step)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from sheetwatch.lab.device import Device, Mode, capture, draw_device
+from sheetwatch.lab.foreign import FOREIGN_DPI, draw_blank, draw_foreign
 from sheetwatch.lab.hand import Difficulty
 from sheetwatch.lab.pen import REFERENCE_DPI, fill
 
@@ -88,3 +89,24 @@ def generate_sheet(
         turned_deg=90 * (settings.turn % 4),
         slip=slip,
     )
+
+
+def generate_foreign(seed: int, *, device: Device | str = "random") -> Sheet:
+    """One page that holds none of the project's forms, pictured by a device."""
+    rng = np.random.default_rng(seed)
+    return _plain_sheet(draw_foreign(rng), device, rng)
+
+
+def generate_blank(seed: int, *, front: Template | None = None) -> Sheet:
+    """The blank back of a sheet, from a scanner or copier; `front` is what may show through."""
+    rng = np.random.default_rng(seed)
+    page = draw_blank(rng, None if front is None else front.reference)
+    kind = str(rng.choice(["scanner", "copier", "coarse", "office-1bit"], p=[0.5, 0.2, 0.1, 0.2]))
+    return _plain_sheet(page, kind, rng)
+
+
+def _plain_sheet(page: npt.NDArray[np.uint8], device: Device | str, rng: np.random.Generator) -> Sheet:
+    settings = device if isinstance(device, Device) else draw_device(device, rng)
+    picture = capture(page, FOREIGN_DPI, settings, rng)
+    turned_deg = 90 * (settings.turn % 4)
+    return Sheet(image=picture.image, dpi=picture.dpi, mode=picture.mode, device=settings.name, turned_deg=turned_deg)
