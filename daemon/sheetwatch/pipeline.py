@@ -5,6 +5,7 @@ A newcomer starts here.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from sheetwatch.domain import Accept, Field, PageReading, Reading, ReasonCode, Template, Verdict
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Grey = npt.NDArray[np.uint8]
+
+_CUT_OFF_PROBABILITY = 0.5
+"""A 7 without its bar is a perfect 1: what the crop shows is worth no more than a coin."""
 
 
 class CellReader(Protocol):
@@ -54,8 +58,11 @@ def read_page(
     except Misfit as misfit:
         return _unread(misfit)
     cells = cut_cells(grey, template, alignment)
-    readings = reader.read_cells(cells, template.fields)
-    named = {field.name: reading for field, reading in zip(template.fields, readings, strict=True)}
+    readings = reader.read_cells([cell.grey for cell in cells], template.fields)
+    named = {
+        field.name: _doubted(reading) if cell.cut_off else reading
+        for field, cell, reading in zip(template.fields, cells, readings, strict=True)
+    }
     accept = accept or Accept()
     return PageReading(
         verdict=judge(template, named, accept, threshold=reader.threshold(accept.max_field_error)),
@@ -65,6 +72,11 @@ def read_page(
         fields=named,
         model=reader.model_id,
     )
+
+
+def _doubted(reading: Reading) -> Reading:
+    """Never be certain of a number whose strokes cannot be seen whole."""
+    return replace(reading, probability=min(reading.probability, _CUT_OFF_PROBABILITY))
 
 
 def _unread(misfit: Misfit) -> PageReading:

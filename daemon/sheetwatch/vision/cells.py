@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sheetwatch.domain import Alignment, Box, Template
 
     Grey = npt.NDArray[np.uint8]
+    Mask = npt.NDArray[np.bool_]
 
 _MARGIN_SHARE = 0.35
 """Of the box's smaller side: how far around the box strokes are looked at, to tell whose they are."""
@@ -29,6 +31,20 @@ _PRINT_CONTRAST = 22
 _PRINT_TOLERANCE_PX = 1.5
 """In reference pixels: how far a printed line may lie from where the alignment expects it."""
 
+_LINE_PX = 3
+"""In reference pixels: strokes are carried across printed lines up to this wide."""
+
+_PRINT_GAIN = 1.3
+_DARKER_THAN_PRINT = 30
+"""Ink on tinted print is darker than the print by more than these: a factor, and grey levels."""
+
+_DARK_PRINT = 100
+"""Grey levels below the paper from which ink on print cannot be told from the print."""
+
+_TOUCHING_PX = 3
+_LEAVING_SHARE = 0.6
+"""A stroke that leaves the crop with less than this share of itself inside the box may have its rest outside."""
+
 _REMAINS_REACH_PX = 2
 _REMAINS_SHARE = 0.8
 """A stroke that keeps this close to the print along so much of itself is what is left of the print."""
@@ -38,26 +54,38 @@ _NEIGHBOUR_SHARE = 0.25
 """A stroke with less than this share of itself inside the box is the neighbour's."""
 
 
-def cut_cells(grey: Grey, template: Template, alignment: Alignment) -> list[Grey]:
-    """Cut the cells of a page, one for each field, in template order.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cell:
+    """What was written into a field.
 
-    grey: uint8 (H, W). Returns uint8 (h, w) crops of the box and a margin around it, dark ink on light paper.
+    `grey`: uint8 (h, w), the box and a margin around it, dark ink on light paper. `cut_off`: whether part of a stroke
+    cannot be seen, because it runs into solid print or out of the crop; then a 7 may look like a 1.
     """
+
+    grey: Grey
+    cut_off: bool
+
+
+def cut_cells(grey: Grey, template: Template, alignment: Alignment) -> list[Cell]:
+    """Cut the cells of a page, uint8 (H, W): one for each field, in template order."""
     boxes = [field.box for field in template.fields if field.box is not None]
     darkness = _print_darkness(template)
     return [_cut_cell(grey, quad, box, darkness) for quad, box in zip(alignment.quads, boxes, strict=True)]
 
 
-def _cut_cell(grey: Grey, quad: npt.NDArray[np.float64], box: Box, darkness: Grey) -> Grey:
-    page_scale = _side(quad) / ((box.width + box.height) / 2)
+def _cut_cell(grey: Grey, quad: npt.NDArray[np.float64], box: Box, darkness: Grey) -> Cell:
     side = min(box.width, box.height)
-    scale = min(page_scale, _SIDE_PX / side)
-    margin = round(_MARGIN_SHARE * side * scale)
+    scale = min(_side(quad) / ((box.width + box.height) / 2), _SIDE_PX / side)
+    margin = max(1, round(_MARGIN_SHARE * side * scale))
     cell = _warp_quad(grey, quad, box, scale, margin)
-    paper = _paper(cell)
-    printed = _print_mask(darkness, box, scale, margin, cell.shape)
-    clean = _without_print(cell, paper, printed, _reach(scale))
-    return _without_strangers(clean, paper, printed, margin)
+    expected = _expected_print(darkness, box, scale, margin, cell.shape)
+    paper = _paper(_blank_out(cell, expected))
+    clean = _without_print(cell, paper, expected, scale)
+    ink = (cv2.subtract(paper, clean) > _INK_CONTRAST).astype(np.uint8)
+    strokes = _Strokes.of(ink, expected, margin)
+    strange = strokes.strange()
+    solid = _solid_print(expected, scale)
+    return Cell(grey=_paint_over(clean, paper, ink, strange[strokes.labels]), cut_off=strokes.cut_off(strange, solid))
 
 
 def _side(quad: npt.NDArray[np.float64]) -> float:
@@ -104,25 +132,45 @@ def _reach(scale: float) -> int:
     return max(1, round(_PRINT_TOLERANCE_PX * scale))
 
 
-def _print_mask(darkness: Grey, box: Box, scale: float, margin: int, shape: tuple[int, ...]) -> Grey:
-    """Mark where the form is printed in a cell, uint8 (h, w) of 0 and 1, widened by the tolerance."""
+def _across(scale: float) -> int:
+    """Return the widest print, in pixels of a cell, across which a stroke is carried."""
+    return 2 * _reach(scale) + round(_LINE_PX * scale)
+
+
+def _expected_print(darkness: Grey, box: Box, scale: float, margin: int, shape: tuple[int, ...]) -> Grey:
+    """Return how dark the form's print may be at each pixel of a cell, uint8 (h, w), within the tolerance."""
     to_cell = np.array([[scale, 0, margin - scale * box.left], [0, scale, margin - scale * box.top]], np.float64)
     crop = cv2.warpAffine(darkness, to_cell, (shape[1], shape[0]), borderValue=0)
-    return _widen((crop > _PRINT_CONTRAST).astype(np.uint8), _reach(scale))
+    expected = _widen(crop, _reach(scale))
+    return np.where(expected > _PRINT_CONTRAST, expected, np.uint8(0))
 
 
 def _widen(mask: Grey, reach: int) -> Grey:
     return cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
 
 
-def _without_print(cell: Grey, paper: Grey, printed: Grey, reach: int) -> Grey:
-    """Paint over the printed lines, except where a stroke crosses them: there is ink on both sides."""
+def _solid_print(expected: Grey, scale: float) -> Grey:
+    """Mark dark print too wide to see a stroke come out on its other side, uint8 (h, w) of 0 and 1."""
+    width = _across(scale) + 1
+    dark = (expected > _DARK_PRINT).astype(np.uint8)
+    return cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((width, width), np.uint8))
+
+
+def _blank_out(cell: Grey, expected: Grey) -> Grey:
+    """Give printed pixels the tone of the rest, so that solid print is not taken for dark paper."""
+    rest = cell[expected == 0]
+    return np.where(expected > 0, np.uint8(np.median(rest) if rest.size else 255), cell)
+
+
+def _without_print(cell: Grey, paper: Grey, expected: Grey, scale: float) -> Grey:
+    """Paint over the print, except where something darker lies on it, or a stroke crosses it with ink on both sides."""
+    bound = cv2.add(cv2.multiply(expected, _PRINT_GAIN), _DARKER_THAN_PRINT)
+    printed = (expected > 0) & (cv2.subtract(paper, cell) <= bound)
     if not printed.any():
         return cell
-    thickness = 2 * float(cv2.distanceTransform(printed, cv2.DIST_C, 3).max()) + 1
-    bridge = _darkest_on_both_sides(np.where(printed > 0, paper, cell), min(int(thickness), 8 * reach + 8))
+    bridge = _darkest_on_both_sides(np.where(printed, paper, cell), _across(scale))
     crossed = cv2.subtract(paper, bridge) > 2 * _INK_CONTRAST
-    return np.where(printed > 0, np.where(crossed, bridge, paper), cell)
+    return np.where(printed, np.where(crossed, bridge, paper), cell)
 
 
 def _darkest_on_both_sides(grey: Grey, distance: int) -> Grey:
@@ -133,19 +181,54 @@ def _darkest_on_both_sides(grey: Grey, distance: int) -> Grey:
     return cv2.min(cv2.max(above, below), cv2.max(left, right))
 
 
-def _without_strangers(cell: Grey, paper: Grey, printed: Grey, margin: int) -> Grey:
-    """Paint over what is not this field's: strokes that lie mostly outside the box, and remains of printed lines.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Strokes:
+    """The connected strokes of a cell; number 0 is the paper.
 
-    The box ends `margin` pixels before the cell's edges.
+    `labels`: int32 (h, w). For each stroke: `area`, `inside` the box and `on_print`, in pixels; its longer side
+    `size`; whether it touches the cell's `edge`.
     """
-    ink = (cv2.subtract(paper, cell) > _INK_CONTRAST).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    area = stats[:, cv2.CC_STAT_AREA]
-    inside = np.bincount(labels[margin:-margin, margin:-margin].ravel(), minlength=count)
-    on_print = np.bincount(labels[_widen(printed, _REMAINS_REACH_PX) > 0], minlength=count)
-    strange = (inside < _NEIGHBOUR_SHARE * area) | (on_print > _REMAINS_SHARE * area)
-    strange[0] = False
+
+    labels: npt.NDArray[np.int32]
+    area: npt.NDArray[np.int64]
+    inside: npt.NDArray[np.int64]
+    on_print: npt.NDArray[np.int64]
+    size: npt.NDArray[np.int32]
+    edge: Mask
+
+    @classmethod
+    def of(cls, ink: Grey, expected: Grey, margin: int) -> _Strokes:
+        """Find the strokes in a mask of ink; the box ends `margin` pixels before the cell's edges."""
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+        near_print = _widen((expected > 0).astype(np.uint8), _REMAINS_REACH_PX) > 0
+        far = stats[:, :2] + stats[:, 2:4]
+        return cls(
+            labels=labels,
+            area=stats[:, cv2.CC_STAT_AREA],
+            inside=np.bincount(labels[margin:-margin, margin:-margin].ravel(), minlength=count),
+            on_print=np.bincount(labels[near_print], minlength=count),
+            size=stats[:, 2:4].max(axis=1),
+            edge=(stats[:, :2] == 0).any(axis=1) | (far == ink.shape[::-1]).any(axis=1),
+        )
+
+    def strange(self) -> Mask:
+        """Mark what is not this field's: strokes mostly outside the box, and remains of print; bool (N,)."""
+        strange = (self.inside < _NEIGHBOUR_SHARE * self.area) | (self.on_print > _REMAINS_SHARE * self.area)
+        strange[0] = False
+        return strange
+
+    def cut_off(self, strange: Mask, solid: Grey) -> bool:
+        """Tell whether a stroke of this field runs into solid print, or leaves the cell with a good part of itself."""
+        own = ~strange
+        own[0] = False
+        leaving = own & self.edge & (self.inside < _LEAVING_SHARE * self.area)
+        touching = np.bincount(self.labels[_widen(solid, 2) > 0], minlength=len(own)) >= _TOUCHING_PX
+        return bool((leaving | (own & touching)).any())
+
+
+def _paint_over(cell: Grey, paper: Grey, ink: Grey, strange: Mask) -> Grey:
+    """Paint over strange strokes and their soft edges."""
     if not strange.any():
         return cell
-    mask = _widen(strange[labels].astype(np.uint8), 2) > 0
-    return np.where(mask & ((ink == 0) | strange[labels]), paper, cell)
+    mask = _widen(strange.astype(np.uint8), 2) > 0
+    return np.where(mask & ((ink == 0) | strange), paper, cell)
