@@ -83,13 +83,19 @@ def draw_device(name: str, rng: np.random.Generator) -> Device:
 def capture(sheet: Colour, sheet_dpi: float, device: Device, rng: np.random.Generator) -> Picture:
     """Take a picture of a clean sheet, uint8 (H, W, 3) RGB drawn at `sheet_dpi`."""
     warp = _draw_warp((sheet.shape[0], sheet.shape[1]), sheet_dpi, device, rng)
-    source = _softened(sheet, device.dpi / sheet_dpi)
-    ground = table_top(warp.size, rng) if device.margin else np.full((*warp.size, 3), 252, np.uint8)
-    picture = warp.image(source, ground)
-    if device.mode in {"grey", "1-bit"}:
-        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    source = _softened(_seen(sheet, device.mode), device.dpi / sheet_dpi)
+    picture = warp.image(source, _seen(_ground(warp.size, device, rng), device.mode))
     picture = _expose(picture, device, rng)
     return Picture(image=picture, warp=warp, dpi=device.dpi, mode=device.mode)
+
+
+def _ground(size: tuple[int, int], device: Device, rng: np.random.Generator) -> Colour:
+    """What lies behind the sheet: a table for a telephone, else the white lid."""
+    return table_top(size, rng) if device.margin else np.full((*size, 3), 252, np.uint8)
+
+
+def _seen(picture: Colour, mode: Mode) -> Colour | Grey:
+    return picture if mode == "colour" else np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _softened(sheet: Colour, zoom: float) -> Colour:

@@ -42,13 +42,11 @@ class Warp:
         return project(self.matrix, places + self._shift(places))
 
     def image(self, sheet: Colour, ground: Colour) -> Colour:
-        """The sheet on its ground, uint8 (H, W, 3), as large as the ground: `size`."""
+        """The sheet on its ground: both uint8, RGB (H, W, 3) or grey (H, W); the ground has `size`."""
         there = self._sources()
         picture = cv2.remap(sheet, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         covered = _coverage(there, (sheet.shape[0], sheet.shape[1]))
-        if covered.min() < 1:
-            mixed = picture * covered[:, :, None] + ground * (1 - covered[:, :, None])
-            picture = mixed.round().astype(np.uint8)
+        picture = cv2.blendLinear(picture, ground, covered, 1 - covered)
         return np.asarray(picture, np.uint8)
 
     def _shift(self, places: Points) -> Points:
