@@ -6,13 +6,15 @@ A newcomer starts here.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from sheetwatch.domain import Accept, Field, PageReading, Reading, ReasonCode, Template, Verdict
+from sheetwatch.domain import Accept, Field, Limits, PageReading, Reading, ReasonCode, ScanError, Template, Verdict
 from sheetwatch.rules import judge
 from sheetwatch.vision.align import Misfit, align
 from sheetwatch.vision.blank import is_blank
 from sheetwatch.vision.cells import cut_cells
+from sheetwatch.vision.decode import Scan, open_scan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,6 +74,36 @@ def read_page(
         fields=named,
         model=reader.model_id,
     )
+
+
+def read_file(
+    source: Path | str | bytes,
+    templates: Sequence[Template],
+    reader: CellReader,
+    accept: Accept | None = None,
+    limits: Limits | None = None,
+) -> list[PageReading]:
+    """Read every page of a scan: a path, or the bytes of a file.
+
+    A page that cannot be decoded is a verdict; raises ScanError when the file as a whole cannot be read.
+    """
+    with open_scan(Path(source) if isinstance(source, str) else source, limits) as scan:
+        return [read_scan_page(scan, index, templates, reader, accept) for index in range(scan.page_count)]
+
+
+def read_scan_page(
+    scan: Scan,
+    index: int,
+    templates: Sequence[Template],
+    reader: CellReader,
+    accept: Accept | None = None,
+) -> PageReading:
+    """Read one page of an open scan; when its pixels cannot be decoded, that is the verdict."""
+    try:
+        page = scan.page(index)
+    except ScanError as error:
+        return PageReading(verdict=Verdict.review(error.code, error.detail))
+    return read_page(page.grey, templates, reader, accept)
 
 
 def _doubted(reading: Reading) -> Reading:

@@ -40,20 +40,28 @@ def find_settings(path: Path | None = None) -> Path:
 
     Raises ConfigError when the named one, or all of them, are missing.
     """
+    found = _find(path)
+    if found is None:
+        raise ConfigError(
+            f"no configuration was found; looked at --config, ${_VARIABLE}, {_usual_files()[0]} and {_SYSTEM_FILE}; "
+            f"copy {shipped_folder('config') / 'sheetwatch.yaml'} to one of them and edit it"
+        )
+    return found
+
+
+def _find(path: Path | None) -> Path | None:
+    """As `find_settings`, but None when nothing is named and nothing lies in the usual places."""
     named = path or (Path(os.environ[_VARIABLE]) if os.environ.get(_VARIABLE) else None)
-    if named is not None:
-        if named.is_file():
-            return named.absolute()
+    if named is None:
+        return next((candidate for candidate in _usual_files() if candidate.is_file()), None)
+    if not named.is_file():
         origin = "--config" if path else f"${_VARIABLE}"
         raise ConfigError(f"{named}: there is no such configuration file; correct {origin}")
-    usual = (Path.cwd() / "sheetwatch.yaml", _SYSTEM_FILE)
-    for candidate in usual:
-        if candidate.is_file():
-            return candidate
-    raise ConfigError(
-        f"no configuration was found; looked at --config, ${_VARIABLE}, {usual[0]} and {usual[1]}; "
-        f"copy {shipped_folder('config') / 'sheetwatch.yaml'} to one of them and edit it"
-    )
+    return named.absolute()
+
+
+def _usual_files() -> tuple[Path, Path]:
+    return Path.cwd() / "sheetwatch.yaml", _SYSTEM_FILE
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -68,6 +76,12 @@ def load_settings(path: Path | None = None) -> Settings:
     for place, (low, high) in _RANGES.items():
         _check_range(document, place, settings, low, high)
     return _absolute(document, settings)
+
+
+def load_settings_or_default(path: Path | None = None) -> Settings:
+    """As `load_settings`; where no configuration is named or found, the defaults under the current folder."""
+    found = _find(path)
+    return default_settings(Path.cwd()) if found is None else load_settings(found)
 
 
 def default_settings(folder: Path) -> Settings:
