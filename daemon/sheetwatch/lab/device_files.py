@@ -39,10 +39,10 @@ def write_tiff(path: Path, sheets: Sequence[Sheet]) -> None:
     first.save(path, "TIFF", compression=compression, dpi=_dpi(sheets[0]), save_all=bool(others), append_images=others)
 
 
-def write_pdf(path: Path, sheets: Sequence[Sheet], *, quality: int = 85) -> None:
+def write_pdf(path: Path, sheets: Sequence[Sheet]) -> None:
     """Any number of pages, each one embedded image: CCITT for 1-bit, JPEG for the rest."""
     first, *others = [_picture(sheet) for sheet in sheets]
-    first.save(path, "PDF", resolution=sheets[0].dpi, quality=quality, save_all=bool(others), append_images=others)
+    first.save(path, "PDF", resolution=sheets[0].dpi, save_all=bool(others), append_images=others)
 
 
 def write_scan(path: Path, sheets: Sequence[Sheet]) -> None:

@@ -133,7 +133,8 @@ def _grid(canvas: Canvas) -> tuple[list[Field], list[Field]]:
         _part_name(canvas, top, part)
         marks += _question_boxes(canvas, top, part)
         totals.append(_part_total(canvas, top, part))
-    canvas.frame(_LEFT, _GRID_TOP, _RIGHT, _GRID_TOP + 3 * (_HEAD + _ROW), THICK_MM)
+    bottom, out = _GRID_TOP + 3 * (_HEAD + _ROW), THICK_MM - THIN_MM
+    canvas.frame(_LEFT - out, _GRID_TOP - out, _RIGHT + out, bottom + out, THICK_MM)
     return marks, totals
 
 
@@ -162,7 +163,7 @@ def _part_total(canvas: Canvas, top: float, part: _Part) -> Field:
     canvas.bar(_MARKS_END, top, _RIGHT, top + _HEAD, 60)
     words = f"TOTAL {part.letter}  / {part.whole}"
     canvas.text((_MARKS_END + _RIGHT) / 2, top + _HEAD / 2, words, 3, anchor="mm", ink=255)
-    box = canvas.frame(_MARKS_END, top + _HEAD, _RIGHT, top + _HEAD + _ROW, THICK_MM)
+    box = canvas.frame(_MARKS_END, top + _HEAD, _RIGHT, top + _HEAD + _ROW)
     return _mark(part.total, part.whole, box)
 
 

@@ -57,17 +57,15 @@ def fill(
     """
     truths = draw_values(template, rng, slip=slip) | dict(values or {})
     truths = befall(template, truths, difficulty, rng)
-    image = printed(template.reference, dpi / reference_dpi)
-    zoom = image.shape[0] / template.reference.shape[0]
+    zoom = dpi / reference_dpi
+    image = printed(template.reference, zoom)
     candidate, examiner = (
         Writer(hand=draw_hand(rng, difficulty), pixels_per_mm=reference_dpi / 25.4, rng=rng) for _ in range(2)
     )
     for hand, groups in _strokes_by_hand(template, truths, candidate, examiner):
         for group in groups:
-            lay_ink(image, [stroke.scaled(zoom) for stroke in group], hand.nib, dpi=reference_dpi * zoom, rng=rng)
-    return FilledSheet(
-        image=image, dpi=reference_dpi * zoom, quads=(box_quads(template) + 0.5) * zoom - 0.5, truth=truths
-    )
+            lay_ink(image, [stroke.scaled(zoom) for stroke in group], hand.nib, dpi=dpi, rng=rng)
+    return FilledSheet(image=image, dpi=dpi, quads=(box_quads(template) + 0.5) * zoom - 0.5, truth=truths)
 
 
 def printed(reference: Grey, zoom: float) -> Colour:

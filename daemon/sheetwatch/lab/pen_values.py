@@ -86,9 +86,11 @@ def draw_values(template: Template, rng: np.random.Generator, *, slip: bool = Fa
     SLIP), and the totals above it count on from there. Raises ValueError when `slip` is asked of a template whose
     checks no slip can break.
     """
+    if slip and not template.checks:
+        raise ValueError(f"template {template.name!r} has no total that could be wrong")
     for _ in range(_ATTEMPTS):
         truths = {field.name: _draw_value(field, rng) for field in template.fields}
-        slipped = str(rng.choice([check.total for check in template.checks])) if slip and template.checks else None
+        slipped = str(rng.choice([check.total for check in template.checks])) if slip else None
         if _add_up(template, truths, slipped, rng):
             return truths
     if slip:
