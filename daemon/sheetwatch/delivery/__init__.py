@@ -1,1 +1,1 @@
-"""CSV, archive and review folder, written from the ledger."""
+"""CSV, archive and review folder: effects that follow from the ledger, each harmless when done twice."""

@@ -34,8 +34,11 @@ def take(seen: Seen, work_file: Path) -> bool:
     return False
 
 
-def recover(source: Path, work_file: Path) -> bool:
-    """Whether an unfinished claim's file is ours. Otherwise it lies in the inbox still, and no trace is left here."""
+def recover(source: Path, work_file: Path, *, size_bytes: int, mtime_ns: int) -> bool:
+    """Whether an unfinished claim's file is ours. Otherwise it lies in the inbox, and no trace is left here.
+
+    `size_bytes`, `mtime_ns`: of the file as it was opened and counted; one that changed since goes back.
+    """
     if not work_file.exists():
         remove_folder(work_file.parent)
         return False
@@ -43,7 +46,11 @@ def recover(source: Path, work_file: Path) -> bool:
     fsync_folder(work_file.parent)
     if _is_leftover_of_copy(source, work_file):
         remove(source)
-    return True
+    status = work_file.stat()
+    if (status.st_size, status.st_mtime_ns) == (size_bytes, mtime_ns):
+        return True
+    put_back(work_file, source)
+    return False
 
 
 def _is_leftover_of_copy(source: Path, work_file: Path) -> bool:

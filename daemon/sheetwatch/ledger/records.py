@@ -78,6 +78,7 @@ class NewScan:
     name: str
     suffix: str
     size_bytes: int
+    mtime_ns: int
     sha256: str | None
     page_count: int
     claimed_at: datetime
@@ -96,6 +97,8 @@ class Claim:
     scan_id: str
     source: Path
     suffix: str
+    size_bytes: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,7 @@ def could_not_be_opened(tx: Transaction, page: int) -> bool:
     return row is not None and row[0] is not None
 
 
-def opened(tx: Transaction, review: int, *, page_name: str, page_sha256: str, sheet_sha256: str) -> None:
+def opened(tx: Transaction, review: int, *, page_name: str, page_sha256: str | None, sheet_sha256: str) -> None:
     """The files lie in the review folder."""
     tx.execute(
         "UPDATE reviews SET state = 'open', page_name = ?, page_sha256 = ?, sheet_sha256 = ?"

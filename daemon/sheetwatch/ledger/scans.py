@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def begin_claim(tx: Transaction, new: NewScan) -> Claim:
     """Write down that a scan is being taken up; its move out of inbox/ is owed from here on."""
     cursor = tx.execute(
-        "INSERT INTO scans (scan_id, state, source, name, suffix, size_bytes, sha256, page_count, problem,"
+        "INSERT INTO scans (scan_id, state, source, name, suffix, size_bytes, mtime_ns, sha256, page_count, problem,"
         " duplicate_of, returns_page, replaces_page, keep, claimed_at, program)"
         " VALUES (hex(randomblob(16)), 'claiming', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -30,6 +30,7 @@ def begin_claim(tx: Transaction, new: NewScan) -> Claim:
             new.name,
             new.suffix,
             new.size_bytes,
+            new.mtime_ns,
             new.sha256,
             new.page_count,
             msgspec.json.encode(new.problem).decode() if new.problem else None,
@@ -44,7 +45,14 @@ def begin_claim(tx: Transaction, new: NewScan) -> Claim:
     scan = int(cursor.lastrowid or 0)
     scan_id = f"{new.claimed_at:%Y%m%d}-{scan:05d}"
     tx.execute("UPDATE scans SET scan_id = ? WHERE id = ?", (scan_id, scan))
-    return Claim(scan=scan, scan_id=scan_id, source=new.source, suffix=new.suffix)
+    return Claim(
+        scan=scan,
+        scan_id=scan_id,
+        source=new.source,
+        suffix=new.suffix,
+        size_bytes=new.size_bytes,
+        mtime_ns=new.mtime_ns,
+    )
 
 
 def _same_content(tx: Transaction, sha256: str | None) -> int | None:
@@ -164,9 +172,16 @@ def _settle(tx: Transaction, scan: int) -> None:
 
 def unfinished_claims(tx: Transaction) -> list[Claim]:
     """Claims that a killed process left open."""
-    rows = tx.execute("SELECT id, scan_id, source, suffix FROM scans WHERE state = 'claiming' ORDER BY id")
+    rows = tx.execute("SELECT * FROM scans WHERE state = 'claiming' ORDER BY id")
     return [
-        Claim(scan=row["id"], scan_id=row["scan_id"], source=Path(os.fsdecode(row["source"])), suffix=row["suffix"])
+        Claim(
+            scan=row["id"],
+            scan_id=row["scan_id"],
+            source=Path(os.fsdecode(row["source"])),
+            suffix=row["suffix"],
+            size_bytes=row["size_bytes"],
+            mtime_ns=row["mtime_ns"],
+        )
         for row in rows
     ]
 

@@ -1,0 +1,35 @@
+"""Scans whose every page is settled go to archive/<day>/ under the name they came with."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from sheetwatch.files import fsync_folder, make_folder, move
+from sheetwatch.names import safe_stem
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+
+def choose_name(archive: Path, day: date, name: str, suffix: str) -> str:
+    """Where a scan goes, relative to the archive: its own name, or with -2, -3 where that is taken."""
+    stem = safe_stem(name)
+    chosen, number = f"{day.isoformat()}/{stem}{suffix}", 1
+    while os.path.lexists(archive / chosen):
+        number += 1
+        chosen = f"{day.isoformat()}/{stem}-{number}{suffix}"
+    return chosen
+
+
+def archive_scan(work_file: Path, target: Path) -> bool:
+    """Move a scan to its place; after a crash, see that it got there. False when it lies in neither place."""
+    make_folder(target.parent)
+    if work_file.exists():
+        move(work_file, target)
+        return True
+    if target.exists():
+        fsync_folder(target.parent)
+        return True
+    return False

@@ -1,0 +1,126 @@
+"""Append to a rolling CSV so that it always says what the ledger says.
+
+The ledger knows how many bytes were delivered and how the file looked when it was left. Where it still looks like
+that, the new lines go to its end in one write, and are fsynced. Where it does not, its content decides: a torn tail
+of our own is cut off and written again; what somebody altered is kept aside under a name of its own, and the file is
+made again from the ledger. So it never holds a row twice, and nobody's edit is overwritten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sheetwatch.files import fsync, move, write_all, write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+
+class Surprise(StrEnum):
+    """What somebody else did to the file since it was left."""
+
+    MISSING = "missing"
+    ALTERED = "altered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger knows of the file; `lines` gives the delivered ones, for when the file must be compared."""
+
+    header: str
+    delivered_bytes: int
+    fingerprint: str | None
+    lines: Callable[[], Sequence[str]]
+
+    def content(self) -> bytes:
+        """The file as it was delivered; empty before the first delivery."""
+        return "".join([self.header, *self.lines()]).encode() if self.delivered_bytes else b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """The file as it is left now."""
+
+    size_bytes: int
+    fingerprint: str
+    surprise: Surprise | None = None
+    kept_aside: Path | None = None
+
+
+def looks_untouched(path: Path, known: Known) -> bool:
+    """Whether the file looks as it was left."""
+    try:
+        return known.delivered_bytes > 0 and _fingerprint(path.stat()) == known.fingerprint
+    except FileNotFoundError:
+        return False
+
+
+def deliver(path: Path, known: Known, lines: Sequence[str]) -> Delivered:
+    """Add lines (none: only mend). Raises OSError; a torn tail is cut by the next call."""
+    new = "".join(lines).encode()
+    if looks_untouched(path, known):
+        return _append(path, known.delivered_bytes, new)
+    before = known.content()
+    if not path.exists():
+        return _make(path, known, before, new, surprise=Surprise.MISSING if before else None)
+    if before and _is_torn(path.read_bytes(), before, new):
+        return _append(path, len(before), new)
+    if path.read_bytes() == (before or known.header.encode()) + new:
+        return _make(path, known, before, new)
+    aside = _keep_aside(path)
+    return _make(path, known, before, new, surprise=Surprise.ALTERED, aside=aside)
+
+
+def _is_torn(content: bytes, before: bytes, new: bytes) -> bool:
+    """Whether the file holds what was delivered and then, perhaps, some of what is to come."""
+    return content.startswith(before) and new.startswith(content[len(before) :])
+
+
+def _append(path: Path, at_byte: int, new: bytes) -> Delivered:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.ftruncate(descriptor, at_byte)
+        os.lseek(descriptor, at_byte, os.SEEK_SET)
+        try:
+            write_all(descriptor, new)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, at_byte)
+            raise
+        fsync(descriptor, path)
+        status = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    return Delivered(size_bytes=status.st_size, fingerprint=_fingerprint(status))
+
+
+def _make(
+    path: Path,
+    known: Known,
+    before: bytes,
+    new: bytes,
+    *,
+    surprise: Surprise | None = None,
+    aside: Path | None = None,
+) -> Delivered:
+    """Write the whole file."""
+    write_atomically(path, (before or known.header.encode()) + new)
+    status = path.stat()
+    return Delivered(size_bytes=status.st_size, fingerprint=_fingerprint(status), surprise=surprise, kept_aside=aside)
+
+
+def _keep_aside(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.altered-{number}{path.suffix}")).exists():
+        number += 1
+    move(path, aside)
+    return aside
+
+
+def _fingerprint(status: os.stat_result) -> str:
+    return f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"

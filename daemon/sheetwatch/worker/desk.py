@@ -1,0 +1,124 @@
+"""The desk of a worker: templates, model, and the reading of one page after the other."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+import cv2
+import numpy as np
+
+from sheetwatch.domain import Limits, PageReading, Reason, ReasonCode, ScanError, Settings, Template, Verdict
+from sheetwatch.files import write_atomically
+from sheetwatch.overlay import draw_overlay
+from sheetwatch.pipeline import CellReader, read_page
+from sheetwatch.reader import load_reader
+from sheetwatch.templates import load_templates
+from sheetwatch.vision.decode import Scan, open_scan
+from sheetwatch.worker import PageOutcome, PageTask, Probe, is_dropped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    Picture = npt.NDArray[np.uint8]
+
+_MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Desk:
+    """Everything that reading a page needs, loaded once."""
+
+    settings: Settings
+    templates: tuple[Template, ...]
+    reader: CellReader
+
+    @classmethod
+    def set_up(cls, settings: Settings) -> Self:
+        """Load it. Raises ConfigError."""
+        cv2.setNumThreads(1)
+        return cls(settings=settings, templates=load_templates(settings.templates), reader=load_reader(settings.model))
+
+    def probe(self, path: Path) -> Probe:
+        """Open a scan. Raises OSError when the file itself cannot be read."""
+        sha256 = None
+        try:
+            data = _bytes_of(path, self.settings.limits)
+            sha256 = hashlib.sha256(data).hexdigest()
+            with open_scan(data, self.settings.limits) as scan:
+                return Probe(page_count=scan.page_count, sha256=sha256)
+        except ScanError as error:
+            return Probe(page_count=1, sha256=sha256, problem=Reason(code=error.code, detail=error.detail))
+
+    def read(self, task: PageTask) -> PageOutcome:
+        """Read one page. Raises OSError when the scan cannot be read or a picture not be written."""
+        started_s = time.perf_counter()
+        grey, reading = self._look(task)
+        drawn = task.draw or not (reading.verdict.accepted or is_dropped(reading.verdict, self.settings.pages))
+        picture, image = self._write_pictures(task, grey, reading) if drawn and grey is not None else (None, None)
+        return PageOutcome(
+            reading=reading,
+            template=self._form(reading),
+            picture=picture,
+            image=image,
+            drawn=drawn,
+            elapsed_ms=(time.perf_counter() - started_s) * 1000,
+        )
+
+    def _look(self, task: PageTask) -> tuple[Picture | None, PageReading]:
+        """The page and what it says; without the page when it cannot be decoded."""
+        if task.problem is not None:
+            return None, PageReading(verdict=Verdict(reasons=(task.problem,)))
+        data = _bytes_of(task.scan_file, self.settings.limits)
+        try:
+            with open_scan(data, self.settings.limits) as scan:
+                grey = _grey(scan, task.page)
+            return grey, read_page(grey, self.templates, self.reader, self.settings.accept)
+        except ScanError as error:
+            return None, PageReading(verdict=Verdict.review(error.code, error.detail))
+
+    def _form(self, reading: PageReading) -> Template | None:
+        """The template of a reading, light enough for the pipe."""
+        for template in self.templates:
+            if template.name == reading.template:
+                fields = tuple(replace(field, roster=None) for field in template.fields)
+                return replace(template, reference=np.zeros((0, 0), np.uint8), fields=fields)
+        return None
+
+    def _write_pictures(self, task: PageTask, grey: Picture, reading: PageReading) -> tuple[str, str | None]:
+        """The picture, and the page alone when its scan has others; durable, because the ledger will name them."""
+        template = next((one for one in self.templates if one.name == reading.template), None)
+        picture = f"page-{task.page:04d}.review.png"
+        _write_png(task.scan_file.with_name(picture), draw_overlay(grey, template, reading))
+        if task.page_count == 1:
+            return picture, None
+        image = f"page-{task.page:04d}.png"
+        _write_png(task.scan_file.with_name(image), grey)
+        return picture, image
+
+
+def _grey(scan: Scan, page: int) -> Picture:
+    if page >= scan.page_count:
+        raise ScanError(ReasonCode.UNREADABLE_FILE, f"the scan has only {scan.page_count} pages now")
+    return scan.page(page).grey
+
+
+def _bytes_of(path: Path, limits: Limits) -> bytes:
+    """The whole file. Raises ScanError when it is larger than allowed, OSError when the disk or share fails."""
+    size_bytes = path.stat().st_size
+    if size_bytes > limits.file_mb * _MB:
+        raise ScanError(
+            ReasonCode.TOO_LARGE, f"{size_bytes / _MB:.1f} MB, allowed are {limits.file_mb:g} (limits.file_mb)"
+        )
+    return path.read_bytes()
+
+
+def _write_png(path: Path, picture: Picture) -> None:
+    written, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    if not written:
+        raise MemoryError(f"{path.name} could not be encoded")
+    write_atomically(path, data.tobytes())

@@ -1,0 +1,112 @@
+"""The worker processes, over Pebble."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from concurrent.futures import CancelledError, Future
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from sheetwatch.domain import EnvironmentFault, ReasonCode, SheetwatchError
+from sheetwatch.worker import PageOutcome, PageTask, Probe, WorkerFailure, tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sheetwatch.domain import Settings
+
+T = TypeVar("T")
+
+# Decoders leak a little; a fresh process now and then keeps that from adding up.
+_TASKS_PER_WORKER = 500
+_START_TIMEOUT_S = 120.0
+
+
+class WorkerPool:
+    """Keeps the worker processes running. The processes are spawned, so that none inherits the daemon's state."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pool: ProcessPool | None = None
+
+    @property
+    def count(self) -> int:
+        """How many pages are read at the same time."""
+        if self._settings.workers == "auto":
+            return max(1, len(os.sched_getaffinity(0)) - 1)
+        return self._settings.workers
+
+    def start(self) -> None:
+        """Load model and templates in the first worker. Raises ConfigError, EnvironmentFault."""
+        try:
+            self._schedule(tasks.ready, timeout_s=_START_TIMEOUT_S).result()
+        except WorkerFailure as failure:
+            raise EnvironmentFault(
+                f"the worker process cannot start: {failure.detail}; raise limits.worker_memory_mb"
+            ) from failure
+
+    def probe(self, path: Path) -> Future[Probe]:
+        """Open a scan and look at its structure."""
+        return self._schedule(tasks.probe, path, timeout_s=self._settings.limits.page_timeout_s)
+
+    def read(self, task: PageTask) -> Future[PageOutcome]:
+        """Read one page."""
+        return self._schedule(tasks.read, task, timeout_s=self._settings.limits.page_timeout_s)
+
+    def stop(self) -> None:
+        """End the processes, whatever they are doing."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()  # type: ignore[no-untyped-call] # Pebble has no annotation there
+            pool.join()
+
+    def _schedule(self, function: Callable[..., T], *args: Any, timeout_s: float) -> Future[T]:
+        ours: Future[T] = Future()
+        theirs = self._running().schedule(function, args=args, timeout=timeout_s)
+        theirs.add_done_callback(lambda done: _hand_over(done, ours, timeout_s))
+        return ours
+
+    def _running(self) -> ProcessPool:
+        """The pool; a new one where the last one broke, as Pebble's does when an idle worker is killed."""
+        if self._pool is not None and not self._pool.active:
+            self.stop()
+        if self._pool is None:
+            self._pool = ProcessPool(
+                max_workers=self.count,
+                max_tasks=_TASKS_PER_WORKER,
+                initializer=tasks.initialise,
+                initargs=(self._settings, os.getpid()),
+                context=multiprocessing.get_context("spawn"),
+            )
+        return self._pool
+
+
+def _hand_over(theirs: Future[T], ours: Future[T], timeout_s: float) -> None:
+    """Pass on a result; say in our own words what became of a task without one."""
+    try:
+        ours.set_result(theirs.result())
+    except (Exception, CancelledError) as error:  # noqa: BLE001 - every end of a task is somebody's to handle
+        ours.set_exception(_in_our_words(error, timeout_s))
+
+
+def _in_our_words(error: BaseException, timeout_s: float) -> BaseException:
+    if isinstance(error, SheetwatchError) or (isinstance(error, OSError) and error.errno is not None):
+        return error
+    if isinstance(error, BrokenProcessPool | CancelledError):
+        return EnvironmentFault("the worker processes were stopped from outside; they are started again")
+    return WorkerFailure(*_what_the_scan_did(error, timeout_s))
+
+
+def _what_the_scan_did(error: BaseException, timeout_s: float) -> tuple[ReasonCode, str]:
+    match error:
+        case TimeoutError():
+            return ReasonCode.TIMED_OUT, f"longer than {timeout_s:g} s (limits.page_timeout_s)"
+        case MemoryError():
+            return ReasonCode.TOO_LARGE, "reading it needs more than limits.worker_memory_mb"
+        case ProcessExpired():
+            return ReasonCode.WORKER_CRASHED, f"the worker process ended with code {error.exitcode}"
+    return ReasonCode.WORKER_CRASHED, f"{type(error).__name__}: {error}"

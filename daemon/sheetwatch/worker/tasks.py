@@ -1,0 +1,72 @@
+"""What runs in a worker process. Light to import, because the daemon imports it too, to name the functions."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sheetwatch.domain import Settings
+    from sheetwatch.worker import PageOutcome, PageTask, Probe
+    from sheetwatch.worker.desk import Desk
+
+_PR_SET_PDEATHSIG = 1
+_state: list[Desk | Exception] = []
+
+
+def initialise(settings: Settings, daemon_pid: int) -> None:
+    """Put the process under its limits, then load model and templates.
+
+    What goes wrong is kept and raised by the first task: a worker that fails to start tells nobody why.
+    """
+    _die_with(daemon_pid)
+    _limit(settings.limits.worker_memory_mb)
+    try:
+        from sheetwatch.worker.desk import Desk  # noqa: PLC0415 - the daemon must not load OpenCV
+
+        _state[:] = [Desk.set_up(settings)]
+    except Exception as error:  # noqa: BLE001 - raised by the first task
+        _state[:] = [error]
+
+
+def ready() -> None:
+    """Raise what went wrong at the start, if anything."""
+    _desk()
+
+
+def probe(path: Path) -> Probe:
+    """Open a scan and look at its structure."""
+    return _desk().probe(path)
+
+
+def read(task: PageTask) -> PageOutcome:
+    """Read one page, and write what the review folder will need."""
+    return _desk().read(task)
+
+
+def _desk() -> Desk:
+    desk = _state[0]
+    if isinstance(desk, Exception):
+        raise desk
+    return desk
+
+
+def _die_with(daemon_pid: int) -> None:
+    """Be killed when the daemon is, and be the first that the kernel kills when memory runs out."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != daemon_pid:  # it died while we started
+        os._exit(1)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
+
+
+def _limit(memory_mb: int) -> None:
+    """RLIMIT_DATA, not RLIMIT_AS: shared libraries map far more than they use; what a bomb grows is private data."""
+    limit = memory_mb * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
