@@ -16,12 +16,18 @@ _SIDE_PX = 800
 _INK_CONTRAST = 40
 """Grey levels below the paper around it; print that shows through from the other side stays above."""
 
-_MARK_PX = 5
-"""A blob this long, of an A4 page drawn 800 px high, is a mark of 2 mm, too long for a speck of dust."""
+_MARK_PX = 7
+"""A blob this long, of an A4 page drawn 800 px high, is a mark of 2.6 mm: a small digit, too long for dust."""
 
 _EDGE_SHARE = 0.04
-_MIN_PAPER = 100
+_MIN_PAPER = 140
 """A page darker than this is no paper: a lamp that failed, or a photograph."""
+
+_MAX_SHADE = 70
+"""Grey levels between the light and the dark parts of an empty page; more is a picture."""
+
+_STREAK_SHARE = 0.15
+"""Of a column or row that a streak darkens; handwriting never fills that much of one."""
 
 _HOLE_PX = (10, 26)
 """A punch hole is 6 mm wide: round, solid, and near the edge."""
@@ -39,9 +45,22 @@ def is_blank(grey: npt.NDArray[np.uint8]) -> bool:
     if float(np.median(small)) < _MIN_PAPER:
         return False
     paper = cv2.medianBlur(small, 41)
-    ink = (paper.astype(np.int16) - small > _INK_CONTRAST).astype(np.uint8)
+    edge = round(_EDGE_SHARE * max(small.shape)) + 1
+    dark, light = np.percentile(paper[edge:-edge, edge:-edge], (2, 98)) if min(small.shape) > 2 * edge else (0, 255)
+    if light - dark > _MAX_SHADE:
+        return False
+    ink = _without_streaks((paper.astype(np.int16) - small > _INK_CONTRAST).astype(np.uint8))
     count, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     return not any(_is_mark(stats[index], small.shape) for index in range(1, count))
+
+
+def _without_streaks(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Clear the lines that dust on the glass of a feeder draws along the whole page, straight and hair-thin."""
+    clear = ink.copy()
+    columns, rows = ink.mean(axis=0) > _STREAK_SHARE, ink.mean(axis=1) > _STREAK_SHARE
+    clear[:, columns] = 0
+    clear[rows] = 0
+    return clear
 
 
 def _is_mark(stat: npt.NDArray[np.int32], shape: tuple[int, ...]) -> bool:
