@@ -66,14 +66,21 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Label:
-    """The words beside one box. `box`: left, top, right, bottom in picture pixels."""
+    """A box and the words beside it. `quad`: float (4, 2), its corners in picture pixels."""
 
     name: str
     text: str
     colour: Colour
-    box: Rectangle
+    quad: npt.NDArray[np.float64]
+
+    @property
+    def box(self) -> Rectangle:
+        """Left, top, right, bottom of the quad."""
+        left, top = self.quad.min(axis=0).tolist()
+        right, bottom = self.quad.max(axis=0).tolist()
+        return left, top, right, bottom
 
 
 def draw_overlay(grey: Grey, template: Template | None, reading: PageReading) -> npt.NDArray[np.uint8]:
@@ -96,6 +103,27 @@ def draw_overlay(grey: Grey, template: Template | None, reading: PageReading) ->
     return np.ascontiguousarray(np.asarray(picture)[:, :, ::-1])
 
 
+def draw_template(template: Template) -> npt.NDArray[np.uint8]:
+    """A template's reference with its boxes and their names: uint8 (H', W', 3), BGR."""
+    scale = _scale(template.reference.shape[0])
+    sheet = _warped(template.reference, np.diag([scale, scale, 1.0]), _scaled(template.reference.shape, scale))
+    labels = []
+    for field in template.fields:
+        if (box := field.box) is not None:
+            corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
+            quad = np.array(corners, dtype=np.float64) * scale
+            labels.append(_Label(name=field.name, text="", colour=_GREEN if field.required else _BLUE, quad=quad))
+    return np.ascontiguousarray(np.asarray(_with_labels(sheet, labels))[:, :, ::-1])
+
+
+def as_png(picture: npt.NDArray[np.uint8]) -> bytes:
+    """A picture, grey (H, W) or BGR (H, W, 3), as PNG."""
+    written, data = cv2.imencode(".png", picture)
+    if not written:
+        raise ValueError(f"no picture: {picture.dtype} {picture.shape}")
+    return bytes(data)
+
+
 def plain_words(reason: Reason) -> str:
     """One reason as a sentence for an operator."""
     where = f" in {reason.field}" if reason.field else ""
@@ -107,24 +135,27 @@ def _aligned_sheet(grey: Grey, template: Template, reading: PageReading) -> Imag
     alignment = reading.alignment
     if alignment is None:
         raise ValueError("a sheet without an alignment cannot be warped")
-    height, width = template.reference.shape
-    scale = _scale(height)
+    scale = _scale(template.reference.shape[0])
     to_picture = np.diag([scale, scale, 1.0]) @ alignment.page_to_template
-    warped = _warped(grey, to_picture, (round(width * scale), round(height * scale)))
-    sheet = Image.fromarray(warped).convert("RGB")
+    warped = _warped(grey, to_picture, _scaled(template.reference.shape, scale))
     quads = cv2.perspectiveTransform(alignment.quads.reshape(1, -1, 2), to_picture).reshape(-1, 4, 2)
     broken = {reason.field: reason.code for reason in reading.verdict.reasons if reason.field}
     labels = []
-    draw = ImageDraw.Draw(sheet)
     for field, quad in zip(template.fields, quads, strict=True):
         found = reading.fields.get(field.name)
         colour = _colour(found, broken.get(field.name))
-        points = [(float(x), float(y)) for x, y in quad]
-        draw.polygon(points, outline=colour, width=3)
-        box = (*quad.min(axis=0).tolist(), *quad.max(axis=0).tolist())
-        labels.append(_Label(name=field.name, text=_label(found), colour=colour, box=box))
-    _place_labels(draw, labels, warped)
-    return sheet
+        labels.append(_Label(name=field.name, text=_label(found), colour=colour, quad=quad))
+    return _with_labels(warped, labels)
+
+
+def _with_labels(sheet: Grey, labels: Sequence[_Label]) -> Image.Image:
+    """A grey sheet in colour, with boxes and the words beside them."""
+    picture = Image.fromarray(sheet).convert("RGB")
+    draw = ImageDraw.Draw(picture)
+    for label in labels:
+        draw.polygon([(float(x), float(y)) for x, y in label.quad], outline=label.colour, width=3)
+    _place_labels(draw, labels, sheet)
+    return picture
 
 
 def _scale(height: int) -> float:
@@ -132,11 +163,14 @@ def _scale(height: int) -> float:
     return float(min(max(height, low), high) / height)
 
 
+def _scaled(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
+    """Width and height of an array's shape, scaled; at least one pixel each."""
+    return max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale))
+
+
 def _fitted(grey: Grey) -> Grey:
     """The page at a height that fits a screen, and no wider than high by much."""
-    height, width = grey.shape
-    scale = _scale(max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = _scaled(grey.shape, _scale(max(grey.shape)))
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 

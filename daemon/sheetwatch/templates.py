@@ -134,7 +134,12 @@ def load_templates(folders: Iterable[Path]) -> tuple[Template, ...]:
 
 
 def list_template_files(folder: Path) -> list[Path]:
-    """The template.yaml files of a folder of templates. Raises ConfigError when there is no such folder."""
+    """The template.yaml files of a folder of templates, of a template's own folder, or the file itself.
+
+    Raises ConfigError when there is no such folder.
+    """
+    if folder.is_file():
+        return [folder]
     if not folder.is_dir():
         raise ConfigError(f"{folder}: there is no such folder of templates; create it or correct `templates`")
     if (folder / "template.yaml").is_file():
@@ -148,6 +153,11 @@ def template_file(path: Path) -> Path:
     if not file.is_file():
         raise ConfigError(f"{file}: there is no such template; name a folder with a template.yaml")
     return file
+
+
+def is_template_name(name: str) -> bool:
+    """Whether a template may carry this name: it becomes part of file names."""
+    return bool(_TEMPLATE_NAME.fullmatch(name)) and len(name) <= _LONGEST_NAME
 
 
 def is_field_name(name: str) -> bool:

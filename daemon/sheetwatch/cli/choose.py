@@ -8,34 +8,28 @@ from typing import TYPE_CHECKING
 from sheetwatch.domain import ConfigError, UsageError
 from sheetwatch.names import plain_text
 from sheetwatch.strict import suggest
-from sheetwatch.templates import list_template_files, load_template, load_templates
+from sheetwatch.templates import list_template_files, load_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sheetwatch.domain import Settings, Template
+    from sheetwatch.domain import Settings
 
 
-def choose_templates(wanted: Sequence[str], settings: Settings) -> tuple[Template, ...]:
-    """The wanted templates, each a name or a path; all of the configuration's when none is wanted.
+def choose_templates(wanted: Sequence[str], settings: Settings) -> tuple[Path, ...]:
+    """The places of the wanted templates, each given by name or path; the configuration's when none is wanted.
 
-    Raises UsageError for one that does not exist and ConfigError for one that is wrong.
+    Raises UsageError for one that does not exist.
     """
     if not wanted:
-        return load_templates(settings.templates)
-    templates: dict[str, Template] = {}
-    for name_or_path in dict.fromkeys(wanted):
-        template = load_template(_template_path(name_or_path, settings))
-        known = templates.setdefault(template.name, template)
-        if known.revision != template.revision:
-            raise UsageError(f"two different templates are named {template.name!r}; give only one of them")
-    return tuple(templates.values())
+        return settings.templates
+    return tuple(dict.fromkeys(_template_path(name_or_path, settings) for name_or_path in wanted))
 
 
 def _template_path(name_or_path: str, settings: Settings) -> Path:
     path = Path(name_or_path)
     if (path / "template.yaml").is_file() or path.is_file():
-        return path
+        return path.absolute()
     files = {file.parent.name: file for folder in settings.templates for file in _template_files(folder)}
     found = files.get(name_or_path) or next((file for file in files.values() if _name(file) == name_or_path), None)
     if found is not None:

@@ -1,54 +1,89 @@
-"""Read files in a child process that may be killed; the parent holds no decoder, no model and no picture."""
+"""Read files in the daemon's worker processes: a file that crashes, hangs or fills one costs its own page only."""
 
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
+import shutil
+import stat
+import tempfile
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sheetwatch.cli.reading_child import Closed, Failed, Message, Opened, Ready, Request, failure, serve
 from sheetwatch.cli.reports import PageReport
-from sheetwatch.domain import ReasonCode, ScanError, SheetwatchError
+from sheetwatch.domain import PageReading, Reason, ReasonCode, Settings, Verdict
+from sheetwatch.names import safe_stem
+from sheetwatch.worker import PageOutcome, PageTask, WorkerFailure
+from sheetwatch.worker.pool import WorkerPool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
-_START_TIMEOUT_S = 120.0
 
+class IsolatedReader:
+    """Reads files one after the other; a context manager. `overlay`: the folder for pictures, if any are wanted."""
 
-class _ChildLost(Exception):  # noqa: N818 - what happened, not an error to report
-    """The child hung or died; `error` says which, for the page that it was at."""
+    def __init__(self, settings: Settings, overlay: Path | None) -> None:
+        self._pool = WorkerPool(dataclasses.replace(settings, workers=1))
+        self._overlay = overlay
 
-    def __init__(self, error: ScanError) -> None:
-        super().__init__(error)
-        self.error = error
+    def read(self, files: Sequence[Path]) -> Iterator[PageReport]:
+        """One report per page, in order; one for a whole file that cannot be read.
 
+        Raises SheetwatchError when templates, model or the overlay folder are at fault.
+        """
+        self._pool.start()
+        for file, stem in zip(files, _stems(files), strict=True):
+            yield from self._read_file(file, stem)
 
-class _Child:
-    """A child process at work on a request; a context manager that never leaves it behind."""
+    def _read_file(self, file: Path, stem: str) -> Iterator[PageReport]:
+        began_s = time.perf_counter()
+        problem = _no_regular_file(file)
+        page_count = 1
+        if problem is None:
+            try:
+                probe = self._pool.probe(file.absolute()).result()
+            except WorkerFailure as failure:
+                problem = failure.reason
+            except OSError as error:
+                problem = _unreadable(error)
+            else:
+                page_count, problem = probe.page_count, probe.problem
+        if problem is not None:
+            elapsed_ms = (time.perf_counter() - began_s) * 1000
+            yield _failure(file, 0, page_count, problem, elapsed_ms=elapsed_ms)
+            return
+        for page in range(page_count):
+            yield self._read_page(file, page, page_count, stem)
 
-    def __init__(self, request: Request) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=serve, args=(theirs, request), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def message(self, timeout_s: float) -> Message:
-        """The next message. Raises _ChildLost when none comes in time or the child is gone."""
-        if not self._connection.poll(timeout_s):
-            raise _ChildLost(
-                ScanError(ReasonCode.TIMED_OUT, f"not read within {timeout_s:g} s (limits.page_timeout_s)")
-            )
+    def _read_page(self, file: Path, page: int, page_count: int, stem: str) -> PageReport:
+        began_s = time.perf_counter()
         try:
-            message: Message = self._connection.recv()
-        except (EOFError, OSError) as error:
-            self._process.join(10)
-            code = self._process.exitcode
-            detail = f"reading ended without a word (exit code {code}); the file may be hostile or memory ran out"
-            raise _ChildLost(ScanError(ReasonCode.WORKER_CRASHED, detail)) from error
-        return message
+            outcome = self._outcome(file.absolute(), page, page_count, stem)
+        except WorkerFailure as failure:
+            elapsed_ms = (time.perf_counter() - began_s) * 1000
+            return _failure(file, page, page_count, failure.reason, elapsed_ms=elapsed_ms)
+        return PageReport(
+            source=str(file),
+            page=page,
+            page_count=page_count,
+            reading=outcome.reading,
+            elapsed_ms=outcome.elapsed_ms,
+            was_read=not _DECODE_FAULTS & {reason.code for reason in outcome.reading.verdict.reasons},
+        )
+
+    def _outcome(self, file: Path, page: int, page_count: int, stem: str) -> PageOutcome:
+        """Have one page read. The worker draws beside its scan, so it is given a link in a folder of its own."""
+        if self._overlay is None:
+            return self._pool.read(PageTask(scan_file=file, page=page, page_count=page_count, pictures=False)).result()
+        with tempfile.TemporaryDirectory(prefix="sheetwatch-read-") as folder:
+            link = Path(folder) / "scan"
+            link.symlink_to(file)
+            outcome = self._pool.read(PageTask(scan_file=link, page=page, page_count=page_count, draw=True)).result()
+            if outcome.picture is not None:
+                shutil.copyfile(Path(folder) / outcome.picture, self._overlay / f"{stem}-p{page + 1}.overlay.png")
+        return outcome
 
     def __enter__(self) -> Self:
         return self
@@ -56,86 +91,50 @@ class _Child:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._connection.close()
-        self._process.kill()
-        self._process.join()
-        self._process.close()
+        self._pool.stop()
 
 
-def read_isolated(request: Request) -> Iterator[PageReport]:
-    """One report per page, in order; one for a whole file that cannot be read.
-
-    A page that hangs or ends the child is reported as such, and a new child goes on behind it. Raises
-    SheetwatchError when templates, model or the overlay folder are at fault.
-    """
-    progress = _Progress(request)
-    while not progress.done:
-        yield from progress.through_one_child()
+_DECODE_FAULTS = {
+    ReasonCode.UNREADABLE_FILE,
+    ReasonCode.INCOMPLETE_FILE,
+    ReasonCode.TOO_LARGE,
+    ReasonCode.ENCRYPTED,
+}
 
 
-class _Progress:
-    """Where reading stands: the file, the page of it, and how many pages it has once that is known."""
+def _stems(files: Sequence[Path]) -> Iterator[str]:
+    """A name for each file's pictures; files of one stem do not overwrite each other's."""
+    seen: dict[str, int] = {}
+    for file in files:
+        stem = safe_stem(file.name)
+        seen[stem] = seen.get(stem, 0) + 1
+        yield stem if seen[stem] == 1 else f"{stem}-{seen[stem]}"
 
-    def __init__(self, request: Request) -> None:
-        self._request = request
-        self._file = 0
-        self._page = 0
-        self._page_count: int | None = None
 
-    @property
-    def done(self) -> bool:
-        """Whether every file has been read."""
-        return self._file >= len(self._request.files)
-
-    def through_one_child(self) -> Iterator[PageReport]:
-        """The reports of one child, until all is read or the child is lost."""
-        request = dataclasses.replace(self._request, first_file=self._file, first_page=self._page)
-        with _Child(request) as child:
-            self._expect_ready(child)
-            while not self.done:
-                try:
-                    report = self._take(child.message(self._request.settings.limits.page_timeout_s))
-                except _ChildLost as lost:
-                    yield from self._lost_page(lost.error)
-                    return
-                if report is not None:
-                    yield report
-
-    @staticmethod
-    def _expect_ready(child: _Child) -> None:
-        try:
-            message = child.message(_START_TIMEOUT_S)
-        except _ChildLost as lost:
-            raise SheetwatchError(f"the reading process did not start: {lost.error.detail}") from lost
-        if isinstance(message, Failed):
-            raise message.error
-
-    def _take(self, message: Message) -> PageReport | None:
-        """Follow the child by one message; returns a page's report when it is one."""
-        match message:
-            case Failed(error=error):
-                raise error
-            case Opened(page_count=count):
-                self._page_count = count
-            case PageReport():
-                self._page += 1
-                return message
-            case Closed():
-                self._next_file()
-            case Ready():
-                pass
+def _no_regular_file(file: Path) -> Reason | None:
+    """Why a path is nothing to read; opening a pipe would wait for ever."""
+    try:
+        mode = file.stat().st_mode
+    except (OSError, ValueError) as error:
+        return _unreadable(error)
+    if stat.S_ISREG(mode):
         return None
+    detail = "this is a folder; name the files in it" if stat.S_ISDIR(mode) else "this is no regular file"
+    return Reason(code=ReasonCode.UNREADABLE_FILE, detail=detail)
 
-    def _lost_page(self, error: ScanError) -> Iterator[PageReport]:
-        """The report on the page at which the child was lost; the next child begins behind it."""
-        file, page, count = self._request.files[self._file], self._page, self._page_count
-        if count is None or page < count:
-            yield failure(file, page, count or page + 1, error, elapsed_ms=0.0)
-        self._page += 1
-        if count is None or self._page >= count:
-            self._next_file()
 
-    def _next_file(self) -> None:
-        self._file += 1
-        self._page = 0
-        self._page_count = None
+def _unreadable(error: OSError | ValueError) -> Reason:
+    detail = f"the file cannot be opened: {getattr(error, 'strerror', None) or error}"
+    return Reason(code=ReasonCode.UNREADABLE_FILE, detail=detail)
+
+
+def _failure(file: Path, page: int, page_count: int, reason: Reason, *, elapsed_ms: float) -> PageReport:
+    """The report on a page, or on a whole file, that could not be read at all."""
+    return PageReport(
+        source=str(file),
+        page=page,
+        page_count=page_count,
+        reading=PageReading(verdict=Verdict(reasons=(reason,))),
+        elapsed_ms=elapsed_ms,
+        was_read=False,
+    )

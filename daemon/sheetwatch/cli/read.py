@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,19 +35,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Read every file; one that fails stops no other."""
-    from sheetwatch.cli.isolated import read_isolated  # noqa: PLC0415 - a command costs nothing until it runs
-    from sheetwatch.cli.reading_child import Request  # noqa: PLC0415
+    from sheetwatch.cli.choose import choose_templates  # noqa: PLC0415 - a command costs nothing until it runs
+    from sheetwatch.cli.isolated import IsolatedReader  # noqa: PLC0415
     from sheetwatch.settings import load_settings_or_default  # noqa: PLC0415
 
     settings = load_settings_or_default(args.config)
+    settings = replace(settings, templates=choose_templates(args.template, settings))
     if args.overlay is not None:
         args.overlay.mkdir(parents=True, exist_ok=True)
-    request = Request(files=tuple(args.files), templates=tuple(args.template), settings=settings, overlay=args.overlay)
     emit = _emitter(as_json=args.json)
     all_read = True
-    for report in read_isolated(request):
-        emit(report)
-        all_read &= report.was_read
+    with IsolatedReader(settings, args.overlay) as reader:
+        for report in reader.read(args.files):
+            emit(report)
+            all_read &= report.was_read
     return 0 if all_read else 1
 
 

@@ -72,7 +72,9 @@ def _table(reading: PageReading) -> Any:
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    table = Table("field", "value", "state", "probability", "or", box=None, padding=(0, 2, 0, 2))
+    table = Table(box=None, padding=(0, 2, 0, 2))
+    for heading in ("field", "value", "state", "probability", "or"):
+        table.add_column(heading, no_wrap=True)
     for name, found in reading.fields.items():
         others = ", ".join(f"{other.value or 'nothing'} ({other.probability:.4f})" for other in found.alternatives[:3])
         style = _STYLES[found.state]

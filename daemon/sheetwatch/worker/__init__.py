@@ -30,12 +30,17 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageTask:
-    """A page to be read. `draw`: write its picture even if nothing on the page asks for a person."""
+    """A page to be read.
+
+    `draw`: write its picture even if nothing on the page asks for a person. `pictures`: False where nobody will look
+    at any.
+    """
 
     scan_file: Path
     page: int
     page_count: int
     draw: bool = False
+    pictures: bool = True
     problem: Reason | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
@@ -58,7 +59,9 @@ class Desk:
         """Read one page. Raises OSError when the scan cannot be read or a picture not be written."""
         started_s = time.perf_counter()
         grey, reading = self._look(task)
-        drawn = task.draw or not (reading.verdict.accepted or is_dropped(reading.verdict, self.settings.pages))
+        elapsed_ms = (time.perf_counter() - started_s) * 1000
+        asks = task.draw or not (reading.verdict.accepted or is_dropped(reading.verdict, self.settings.pages))
+        drawn = asks and task.pictures
         picture, image = self._write_pictures(task, grey, reading) if drawn and grey is not None else (None, None)
         return PageOutcome(
             reading=reading,
@@ -66,13 +69,11 @@ class Desk:
             picture=picture,
             image=image,
             drawn=drawn,
-            elapsed_ms=(time.perf_counter() - started_s) * 1000,
+            elapsed_ms=elapsed_ms,
         )
 
     def _look(self, task: PageTask) -> tuple[Picture | None, PageReading]:
         """The page and what it says; without the page when it cannot be decoded."""
-        if task.problem is not None:
-            return None, PageReading(verdict=Verdict(reasons=(task.problem,)))
         data = _bytes_of(task.scan_file, self.settings.limits)
         try:
             with open_scan(data, self.settings.limits) as scan:
@@ -114,7 +115,11 @@ def _bytes_of(path: Path, limits: Limits) -> bytes:
         raise ScanError(
             ReasonCode.TOO_LARGE, f"{size_bytes / _MB:.1f} MB, allowed are {limits.file_mb:g} (limits.file_mb)"
         )
-    return path.read_bytes()
+    with path.open("rb") as file:
+        if os.lseek(file.fileno(), 0, os.SEEK_HOLE) < size_bytes:
+            raise ScanError(ReasonCode.INCOMPLETE_FILE, "parts of the file were never written")
+        file.seek(0)
+        return file.read()
 
 
 def _write_png(path: Path, picture: Picture) -> None:

@@ -1,0 +1,182 @@
+"""`sheetwatch check`: configuration, templates, model and folders, as one table; exit 78 when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from sheetwatch.domain import ConfigError, SheetwatchError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from rich.text import Text
+
+    from sheetwatch.domain import Settings
+
+_EVENT_WAIT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the table. `note`: worth knowing, but the daemon can run."""
+
+    subject: str
+    outcome: Literal["ok", "note", "wrong"]
+    detail: str
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the command line."""
+    parser = subparsers.add_parser(
+        "check",
+        help="check configuration, templates, model and folders",
+        description="Exit code 0: the daemon can run. 78: something is wrong; the table says what.",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check everything and print the table."""
+    from rich.console import Console  # noqa: PLC0415 - costs 100 ms
+
+    console = Console(highlight=False)
+    wrong = False
+    for finding in findings(args.config):
+        console.print(_line(finding), soft_wrap=True)
+        wrong |= finding.outcome == "wrong"
+    console.print("Something is wrong." if wrong else "All is well.", style="bold red" if wrong else "bold green")
+    return ConfigError.exit_code if wrong else 0
+
+
+def findings(config: Path | None) -> Iterator[Finding]:
+    """Everything there is to say, in the order in which the daemon needs it."""
+    from sheetwatch.settings import find_settings, load_settings  # noqa: PLC0415 - needed from here on
+
+    try:
+        file = find_settings(config)
+        settings = load_settings(file)
+    except SheetwatchError as error:
+        yield Finding(subject="configuration", outcome="wrong", detail=str(error))
+        return
+    yield Finding(subject="configuration", outcome="ok", detail=str(file))
+    yield from _templates(settings)
+    yield _model(settings)
+    yield from _folders(settings)
+    yield from _watching(settings)
+
+
+def _templates(settings: Settings) -> Iterator[Finding]:
+    from sheetwatch.templates import list_template_files, load_template, load_templates  # noqa: PLC0415 - brings OpenCV
+
+    faults = 0
+    for folder in settings.templates:
+        try:
+            files = list_template_files(folder)
+        except ConfigError as error:
+            faults += 1
+            yield Finding(subject="templates", outcome="wrong", detail=str(error))
+            continue
+        for file in files:
+            try:
+                template = load_template(file)
+            except ConfigError as error:
+                faults += 1
+                yield Finding(subject=f"template {file.parent.name}", outcome="wrong", detail=str(error))
+                continue
+            detail = f"{len(template.fields)} fields, {len(template.checks)} checks, revision {template.revision}"
+            yield Finding(subject=f"template {template.name}", outcome="ok", detail=detail)
+    try:
+        if not faults:
+            load_templates(settings.templates)
+    except ConfigError as error:
+        yield Finding(subject="templates", outcome="wrong", detail=str(error))
+
+
+def _model(settings: Settings) -> Finding:
+    from sheetwatch.reader import load_reader  # noqa: PLC0415 - brings the interpreter
+
+    try:
+        reader = load_reader(settings.model)
+    except SheetwatchError as error:
+        return Finding(subject="model", outcome="wrong", detail=str(error))
+    needed = reader.threshold(settings.accept.max_field_error)
+    detail = f"{reader.model_id}; a field is accepted from probability {needed:.5f}"
+    if needed >= 1:
+        detail = (
+            f"{reader.model_id} cannot promise max_field_error {settings.accept.max_field_error:g}: all is reviewed"
+        )
+    return Finding(subject="model", outcome="note" if needed >= 1 else "ok", detail=detail)
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    from sheetwatch.intake.folders import check_folders, named_folders  # noqa: PLC0415 - needed from here on
+
+    try:
+        check_folders(settings)
+    except ConfigError as error:
+        yield Finding(subject="folders", outcome="wrong", detail=str(error))
+    for name, folder in named_folders(settings):
+        yield _folder(name, folder)
+    device = _device(settings.state)
+    for inbox in settings.inbox:
+        if _device(inbox) != device:
+            detail = f"{inbox} and {settings.state} lie on different file systems: scans are copied, not renamed"
+            yield Finding(subject="inbox", outcome="note", detail=detail)
+
+
+def _folder(name: str, folder: Path) -> Finding:
+    there = _nearest(folder)
+    if folder.exists() and not folder.is_dir():
+        return Finding(subject=name, outcome="wrong", detail=f"{folder} is no folder; remove it or name another one")
+    if not os.access(there, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+        detail = f"{there} cannot be written by this user; correct its owner or rights"
+        return Finding(subject=name, outcome="wrong", detail=detail)
+    if os.statvfs(there).f_flag & os.ST_RDONLY:
+        return Finding(subject=name, outcome="wrong", detail=f"{there} is read-only; mount it for writing")
+    if there != folder:
+        return Finding(subject=name, outcome="ok", detail=f"{folder} will be made by `sheetwatch run`")
+    return Finding(subject=name, outcome="ok", detail=str(folder))
+
+
+def _watching(settings: Settings) -> Iterator[Finding]:
+    from sheetwatch.intake.hints import Hints  # noqa: PLC0415 - brings watchdog
+
+    every = f"looked through every {settings.watch.rescan_s:g} s"
+    for inbox in settings.inbox:
+        if not inbox.is_dir() or not os.access(inbox, os.W_OK, effective_ids=True):
+            continue
+        heard = threading.Event()
+        hints = Hints([inbox], heard.set, settings.watch.mode)
+        try:
+            if not hints.ensure():
+                yield Finding(subject="watch", outcome="ok" if hints.polls else "note", detail=f"{inbox}: {every}")
+                continue
+            with tempfile.NamedTemporaryFile(dir=inbox, prefix=".sheetwatch-check-"):
+                told = heard.wait(_EVENT_WAIT_S)
+        finally:
+            hints.stop()
+        detail = f"{inbox}: events arrive" if told else f"{inbox}: no event came; it is {every}"
+        yield Finding(subject="watch", outcome="ok" if told else "note", detail=detail)
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that exists."""
+    return next((there for there in (folder, *folder.parents) if there.exists()), folder)
+
+
+def _device(folder: Path) -> int:
+    return _nearest(folder).stat().st_dev
+
+
+def _line(finding: Finding) -> Text:
+    from rich.text import Text  # noqa: PLC0415 - loaded by now
+
+    style = {"ok": "green", "note": "yellow", "wrong": "bold red"}[finding.outcome]
+    line = Text(f"{finding.outcome:<6}", style=style).append(f"{finding.subject:<24} ", style="bold")
+    return line.append(finding.detail, style="default")
