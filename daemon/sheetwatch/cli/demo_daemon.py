@@ -7,18 +7,20 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sheetwatch.domain import EnvironmentFault, SheetwatchError, UsageError
+from sheetwatch.domain import EnvironmentFault, LedgerError, SheetwatchError, UsageError
+from sheetwatch.ledger import Ledger, accounting, owed
+from sheetwatch.service.site import LEDGER_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
+    from pathlib import Path
     from typing import Self
 
     from sheetwatch.cli.demo_scans import DemoScan
+    from sheetwatch.domain import Settings
 
 _MARKER = ".sheetwatch-demo"
 _OURS = ("inbox", "results", "archive", "review", "state", "sheetwatch.yaml", "daemon.log", _MARKER)
@@ -32,6 +34,7 @@ log: {{format: json}}
 _PIECES = 5
 _PIECE_PAUSE_S = 0.04
 _STOP_S = 30.0
+_ASK_S = 0.5
 
 
 def prepare_folder(folder: Path, templates: Path) -> Path:
@@ -73,7 +76,8 @@ def _quoted(path: Path) -> str:
 class Daemon:
     """`sheetwatch run` as a process of its own, stopped when the block ends, however it ends."""
 
-    def __init__(self, configuration: Path) -> None:
+    def __init__(self, configuration: Path, settings: Settings) -> None:
+        self._settings = settings
         self.log = configuration.with_name("daemon.log")
         self._command = [sys.executable, "-m", "sheetwatch", "run", "--config", str(configuration)]
         self._process: subprocess.Popen[bytes] | None = None
@@ -100,6 +104,29 @@ class Daemon:
         lines = self.log.read_text("utf-8", "replace").split("\n")
         return next((line for line in reversed(lines) if line.strip()), "it said nothing")
 
+    def settled_pages(self, pages: int, *, timeout_s: float) -> Iterator[int]:
+        """How many pages are decided, asked twice a second until it is all and nothing is owed, or time runs out.
+
+        Raises SheetwatchError when the daemon ends meanwhile.
+        """
+        end_s = time.monotonic() + timeout_s
+        while time.monotonic() < end_s:
+            self.check()
+            decided, nothing_owed = self._look()
+            yield decided
+            if decided == pages and nothing_owed:
+                return
+            time.sleep(_ASK_S)
+
+    def _look(self) -> tuple[int, bool]:
+        """Pages decided, and whether the folders say what the ledger says."""
+        try:
+            with Ledger.open_for_reading(self._settings.state / LEDGER_NAME) as ledger:
+                counts = accounting(ledger)
+                return counts.pages_in - counts.in_work, owed(ledger).nothing
+        except LedgerError:  # the daemon has not made it yet
+            return 0, False
+
     def stop(self) -> int:
         """SIGTERM, and its exit code. Raises EnvironmentFault when it does not go, after it was killed."""
         process = self._process
@@ -115,7 +142,7 @@ class Daemon:
             raise EnvironmentFault(f"the daemon did not stop within {_STOP_S:g} s of SIGTERM; see {self.log}") from None
 
 
-def deliver(scan: DemoScan, inbox: Path, pause: threading.Event) -> None:
+def deliver(scan: DemoScan, inbox: Path) -> None:
     """Write a scan as scanners do: in pieces under its own name, or whole under another and then renamed."""
     target = inbox / scan.name
     written = target if scan.bit_by_bit else target.with_name(f"{scan.name}.tmp")
@@ -123,18 +150,7 @@ def deliver(scan: DemoScan, inbox: Path, pause: threading.Event) -> None:
     with written.open("wb", buffering=0) as file:
         for start in range(0, len(scan.data), size):
             file.write(scan.data[start : start + size])
-            pause.wait(_PIECE_PAUSE_S)
+            time.sleep(_PIECE_PAUSE_S)
         os.fsync(file.fileno())
     if written != target:
         written.rename(target)
-
-
-def wait_until(settled: Callable[[], bool], daemon: Daemon, *, timeout_s: float, pause: threading.Event) -> bool:
-    """Ask twice a second. False when time ran out. Raises SheetwatchError when the daemon ended meanwhile."""
-    end_s = time.monotonic() + timeout_s
-    while not settled():
-        daemon.check()
-        if time.monotonic() > end_s:
-            return False
-        pause.wait(0.5)
-    return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +11,13 @@ import numpy as np
 
 from sheetwatch.lab.device import Device, draw_device
 from sheetwatch.lab.device_files import write_jpeg, write_scan
-from sheetwatch.lab.pen_values import Truth
 from sheetwatch.lab.sheets import Sheet, generate_blank, generate_foreign, generate_sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sheetwatch.domain import Template
+    from sheetwatch.lab.pen_values import Truth
 
 _ANSWER_BOOK, _METER = "answer-book", "meter-reading"
 _UPSIDE_DOWN = 2
@@ -27,8 +26,9 @@ _WHOLE_SHARE = 0.55  # of a file that the scanner never finished
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What is true of one page. `truth` is None where no form of ours is on it; `may_be_row`: whether it may be
-    accepted unseen.
+    """What is true of one page.
+
+    `truth` is None where no form of ours is on it; `may_be_row`: whether it may be accepted unseen.
     """
 
     what: str

@@ -93,9 +93,10 @@ class Hand:
 def draw_hand(rng: np.random.Generator, difficulty: Difficulty = Difficulty.MIXED) -> Hand:
     """Invent a writer."""
     wild = difficulty.wildness
+    nib = _draw_nib(rng, difficulty)
     return Hand(
-        nib=_draw_nib(rng, difficulty),
-        height_mm=float(np.clip(rng.normal(6.2, 0.9 * wild), 4.6, 9.0)),
+        nib=nib,
+        height_mm=float(np.clip(rng.normal(6.2, 0.9 * wild), max(4.6, 9 * nib.width_mm), 9.0)),
         aspect=float(np.clip(rng.normal(1.0, 0.12 * wild), 0.7, 1.4)),
         slant=float(np.clip(rng.normal(0.12, 0.14 * wild), -0.3, 0.55)),
         wobble=float(rng.uniform(0.008, 0.022) * wild),
@@ -125,7 +126,7 @@ def _draw_nib(rng: np.random.Generator, difficulty: Difficulty) -> Nib:
         Nib(width_mm=float(rng.uniform(0.4, 0.65)), rgb=red, opacity=0.92, grain=0.1),
         Nib(width_mm=float(rng.uniform(0.4, 0.65)), rgb=green, opacity=0.92, grain=0.1),
         Nib(width_mm=float(rng.uniform(0.4, 0.75)), rgb=pencil, opacity=0.62 if hard else 0.75, grain=0.35),
-        Nib(width_mm=float(rng.uniform(0.75, 1.1)), rgb=dark, opacity=0.97, grain=0.02),
+        Nib(width_mm=float(rng.uniform(0.6, 0.85)), rgb=dark, opacity=0.97, grain=0.02),
     )
     chances = np.array([0.32, 0.2, 0.14, 0.16, 0.03, 0.1, 0.05])
     return nibs[int(rng.choice(len(nibs), p=chances / chances.sum()))]
