@@ -29,6 +29,9 @@ _MAX_SHADE = 70
 _STREAK_SHARE = 0.15
 """Of a column or row that a streak darkens; handwriting never fills that much of one."""
 
+_STREAK_PX = 2
+_MOST_STREAKS = 3
+
 _HOLE_PX = (10, 26)
 """A punch hole is 6 mm wide: round, solid, and near the edge."""
 
@@ -57,10 +60,17 @@ def is_blank(grey: npt.NDArray[np.uint8]) -> bool:
 def _without_streaks(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Clear the lines that dust on the glass of a feeder draws along the whole page, straight and hair-thin."""
     clear = ink.copy()
-    columns, rows = ink.mean(axis=0) > _STREAK_SHARE, ink.mean(axis=1) > _STREAK_SHARE
-    clear[:, columns] = 0
-    clear[rows] = 0
+    clear[:, _streaks(ink.mean(axis=0))] = 0
+    clear[_streaks(ink.mean(axis=1))] = 0
     return clear
+
+
+def _streaks(shares: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """Return which columns are streaks, from the share of each that is ink; a line of text is wider than a streak."""
+    dark = np.flatnonzero(shares > _STREAK_SHARE)
+    runs = np.split(dark, np.flatnonzero(np.diff(dark) > 1) + 1) if len(dark) else []
+    thin = [run for run in runs if len(run) <= _STREAK_PX]
+    return np.concatenate(thin) if 0 < len(runs) <= _MOST_STREAKS and len(thin) == len(runs) else np.empty(0, np.intp)
 
 
 def _is_mark(stat: npt.NDArray[np.int32], shape: tuple[int, ...]) -> bool:
