@@ -34,6 +34,8 @@ _PRINT_TOLERANCE_PX = 1.5
 _LINE_PX = 3
 """In reference pixels: strokes are carried across printed lines up to this wide."""
 
+_SOFT_EDGES_PX = 2
+
 _PRINT_GAIN = 1.3
 _DARKER_THAN_PRINT = 30
 """Ink on tinted print is darker than the print by more than these: a factor, and grey levels."""
@@ -134,7 +136,7 @@ def _reach(scale: float) -> int:
 
 def _across(scale: float) -> int:
     """Return the widest print, in pixels of a cell, across which a stroke is carried."""
-    return 2 * _reach(scale) + round(_LINE_PX * scale)
+    return 2 * _reach(scale) + round(_LINE_PX * scale) + _SOFT_EDGES_PX
 
 
 def _expected_print(darkness: Grey, box: Box, scale: float, margin: int, shape: tuple[int, ...]) -> Grey:

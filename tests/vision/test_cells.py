@@ -1,0 +1,121 @@
+"""Cells: the field's own strokes, whole; no print, no neighbours; and doubt where a stroke cannot be seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from sheetwatch.domain import Alignment, Box, Field, Template
+from sheetwatch.vision.cells import Cell, cut_cells
+from sheetwatch.vision.refine import template_corners
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Grey = npt.NDArray[np.uint8]
+
+BOX = Box(left=200, top=150, width=150, height=100)
+
+
+def form(*, header: int = 255, below: int = 255, line_px: int = 3) -> Template:
+    """A form with one ruled box; the strips above and below it may be tinted or solid."""
+    reference = np.full((400, 600), 255, np.uint8)
+    reference[100:150, 200:350] = header
+    reference[252:300, 200:350] = below
+    cv2.rectangle(reference, (BOX.left, BOX.top), (BOX.right, BOX.bottom), 0, line_px)
+    field = Field(name="q1", kind="mark", max=10, box=BOX)  # type: ignore[arg-type]
+    return Template(name="form", title="", reference=reference, fields=(field,))
+
+
+def cut(template: Template, page: Grey) -> Cell:
+    alignment = Alignment(
+        page_to_template=np.eye(3),
+        quads=template_corners(template),
+        inliers=100,
+        rms_error_px=0.0,
+        worst_field_px=0.0,
+    )
+    (cell,) = cut_cells(page, template, alignment)
+    return cell
+
+
+def draw(page: Grey, *points: tuple[int, int], width: int = 4) -> Grey:
+    cv2.polylines(page, [np.array(points)], isClosed=False, color=30, thickness=width, lineType=cv2.LINE_AA)
+    return page
+
+
+def ink_px(cell: Cell) -> int:
+    return int((cell.grey < 150).sum())
+
+
+def test_an_empty_box_leaves_an_empty_cell() -> None:
+    template = form()
+    cell = cut(template, template.reference.copy())
+    assert cell.grey.min() > 230
+    assert not cell.cut_off
+
+
+@pytest.mark.parametrize("shift", [(1, 0), (0, 1), (-1, -1)])
+def test_lines_a_pixel_beside_their_place_are_removed(shift: tuple[int, int]) -> None:
+    template = form()
+    page = np.roll(template.reference, shift, axis=(0, 1))
+    assert cut(template, page).grey.min() > 200
+
+
+def test_the_number_is_kept() -> None:
+    template = form()
+    page = draw(template.reference.copy(), (240, 180), (290, 180), (260, 235))
+    cell = cut(template, page)
+    assert ink_px(cell) == pytest.approx(
+        ink_px(Cell(grey=draw(np.full_like(page, 255), (240, 180), (290, 180), (260, 235)), cut_off=False)), rel=0.15
+    )
+    assert not cell.cut_off
+
+
+def test_a_stroke_over_the_border_stays_whole() -> None:
+    template = form()
+    page = draw(template.reference.copy(), (275, 190), (275, 275))
+    strokes, labels = cv2.connectedComponents((cut(template, page).grey < 150).astype(np.uint8))
+    assert strokes == 2
+    rows = np.flatnonzero((labels == 1).any(axis=1))
+    assert rows[-1] - rows[0] > 70
+
+
+def test_a_neighbours_stroke_is_left_out() -> None:
+    template = form()
+    page = draw(template.reference.copy(), (160, 170), (208, 190))
+    assert cut(template, page).grey.min() > 150
+
+
+def test_ink_on_a_tinted_header_is_seen() -> None:
+    """Without its bar in the grey header above the box, a 7 would be a 1."""
+    template = form(header=222)
+    page = draw(template.reference.copy(), (240, 140), (290, 140), (262, 225))
+    cell = cut(template, page)
+    columns = np.flatnonzero((cell.grey < 150).any(axis=0))
+    assert columns[-1] - columns[0] > 40
+    assert not cell.cut_off
+
+
+def test_a_stroke_into_solid_print_is_cut_off() -> None:
+    template = form(below=0)
+    inside = draw(template.reference.copy(), (275, 170), (275, 230))
+    assert not cut(template, inside).cut_off
+    running_out = draw(template.reference.copy(), (275, 190), (275, 275))
+    assert cut(template, running_out).cut_off
+
+
+def test_faint_pages_and_tiny_boxes_do_not_fail() -> None:
+    template = form()
+    grey_page = (template.reference // 4 + 100).astype(np.uint8)
+    assert not cut(template, grey_page).cut_off
+    small = Template(
+        name="small",
+        title="",
+        reference=template.reference,
+        fields=(Field(name="q1", kind="mark", box=Box(left=10, top=10, width=4, height=3)),),  # type: ignore[arg-type]
+    )
+    assert cut(small, template.reference.copy()).grey.size > 0
