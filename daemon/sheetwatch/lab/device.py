@@ -146,7 +146,7 @@ def _draw_waves(size: tuple[int, int], bend_px: float, rng: np.random.Generator)
         Wave(
             reach_px=bend_px * part,
             heading=float(rng.uniform(0, 2 * np.pi)),
-            length_px=float(max(size) * rng.uniform(0.7, 1.8)),
+            length_px=float(max(size) * rng.uniform(0.45, 1.4)),
             along=float(rng.uniform(0, 2 * np.pi)),
             phase=float(rng.uniform(0, 2 * np.pi)),
         )
@@ -244,7 +244,7 @@ def _phone(rng: np.random.Generator) -> Device:
         dpi=float(rng.uniform(165, 290)),
         angle_deg=float(rng.normal(0, 2.5)),
         perspective=float(rng.uniform(0.005, 0.035)),
-        bend_px=float(rng.uniform(2, 12)),
+        bend_px=float(rng.uniform(4, 24)),
         margin=float(rng.uniform(0.05, 0.14)),
         shadow=float(rng.uniform(0.15, 0.5)),
         blur_px=float(rng.uniform(0.5, 1.2)),
