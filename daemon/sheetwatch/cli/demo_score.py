@@ -38,6 +38,8 @@ class PageScore:
             return None
         if not self.expected.may_be_row:
             return "accepted, though a person had to see it"
+        if self.line.template != self.expected.template:
+            return f"accepted as {self.line.template}, which it is not"
         return f"accepted with wrong values: {', '.join(self.wrong)}" if self.wrong else None
 
 
