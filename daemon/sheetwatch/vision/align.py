@@ -10,7 +10,7 @@ import numpy as np
 
 from sheetwatch.domain import Alignment, ReasonCode, ScanError, Template
 from sheetwatch.vision.features import Features, find_features, find_homography
-from sheetwatch.vision.geometry import map_points
+from sheetwatch.vision.geometry import map_points, shrink
 from sheetwatch.vision.refine import Refinement, refine
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     Grey = npt.NDArray[np.uint8]
     Homography = npt.NDArray[np.float64]
+
+_OVERVIEW_SIDE_PX = 2000
+"""Finding a sheet needs no more; its cells are cut from the full page."""
 
 MIN_INLIERS = 25
 _MIN_FOUND_SHARE = 0.5
@@ -61,9 +64,10 @@ def align(grey: Grey, templates: Sequence[Template]) -> tuple[Template, Alignmen
     MIN_INLIERS matches agree on a homography or too little of the template's print is found, `misaligned` when a field
     is not where it should be.
     """
-    candidates = _candidates(grey, templates)
+    overview, to_overview = shrink(grey, _OVERVIEW_SIDE_PX / max(grey.shape))
+    candidates = _candidates(overview, to_overview, templates)
     for candidate in candidates:
-        refinement = refine(grey, candidate.homography, candidate.template)
+        refinement = refine(overview, candidate.homography @ np.linalg.inv(to_overview), candidate.template)
         if refinement.found_share >= _MIN_FOUND_SHARE:
             alignment = _alignment(candidate, refinement)
             _check(alignment, refinement, candidate.template, grey.shape)
@@ -76,14 +80,15 @@ def _reference_features(template: Template) -> Features:
     return find_features(template.reference, of_reference=True)
 
 
-def _candidates(grey: Grey, templates: Sequence[Template]) -> list[_Candidate]:
+def _candidates(overview: Grey, to_overview: Homography, templates: Sequence[Template]) -> list[_Candidate]:
     """Return the templates that the page's features agree with, best first."""
-    features = find_features(grey)
+    features = find_features(overview)
     found = []
     for template in templates:
         homography, inliers = find_homography(features, _reference_features(template))
-        if homography is not None and inliers >= MIN_INLIERS and _is_plausible(homography, template, grey.shape):
-            found.append(_Candidate(template=template, homography=homography, inliers=inliers))
+        if homography is None or inliers < MIN_INLIERS or not _is_plausible(homography, template, overview.shape):
+            continue
+        found.append(_Candidate(template=template, homography=homography @ to_overview, inliers=inliers))
     return sorted(found, key=lambda candidate: -candidate.inliers)
 
 

@@ -43,8 +43,8 @@ def is_blank(grey: npt.NDArray[np.uint8]) -> bool:
 
     Dust, punch holes, shadows along the edges and print that shows through do not count. One small number does.
     """
-    scale = min(1.0, _SIDE_PX / max(grey.shape))
-    small, _ = shrink(cv2.erode(grey, np.ones((3, 3), np.uint8)) if scale < 0.5 else grey, scale)
+    middle, _ = shrink(grey, 2 * _SIDE_PX / max(grey.shape))
+    small, _ = shrink(cv2.erode(middle, np.ones((2, 2), np.uint8)), _SIDE_PX / max(middle.shape))
     if float(np.median(small)) < _MIN_PAPER:
         return False
     paper = cv2.medianBlur(small, 41)

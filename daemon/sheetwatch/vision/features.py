@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 FEATURE_SIDE_PX = 1000
 """Features are found on an image whose longer side has this many pixels: finer ones are paper and pen, not form."""
 
-_PAGE_FEATURES = 2500
+_PAGE_FEATURES = 2000
 """More than a template's, because a photograph's table takes its share."""
 
-_REFERENCE_FEATURES = 2000
+_REFERENCE_FEATURES = 1200
 _MIN_SIDE_PX = 64
 """ORB's pyramid cannot stand on less."""
 

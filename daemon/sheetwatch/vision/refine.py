@@ -33,8 +33,8 @@ _MIN_SCORE = 0.6
 """Normalised correlation from which a patch counts as found."""
 
 _TILES_LONG_SIDE = 16
-_POINTS_PER_TILE = 2
-_POINTS_PER_FIELD = 6
+_POINTS_PER_TILE = 1
+_POINTS_PER_FIELD = 4
 _FIELD_REACH = 0.35
 """Print within this share of a field's smaller side around its box belongs to the field's surroundings."""
 

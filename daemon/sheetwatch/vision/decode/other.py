@@ -15,6 +15,8 @@ from sheetwatch.vision.decode.pixels import dpi_of, open_image, to_grey
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_ZEROS_BYTES = 32
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Single:
@@ -44,7 +46,9 @@ def open_pages(data: bytes, limits: Limits) -> _Single:
 
 
 def _open_webp(data: bytes) -> Image.Image:
-    if len(data) < 8 + int.from_bytes(data[4:8], "little"):
+    end = 8 + int.from_bytes(data[4:8], "little")
+    # The decoder fills up what is missing without a word; compressed pixels never end with so many zeros.
+    if len(data) < max(20, end) or not data[end - _ZEROS_BYTES : end].strip(b"\0"):
         raise incomplete("the file ends before the end of the image")
     return open_image(data, "WEBP")
 

@@ -11,6 +11,7 @@ from sheetwatch.vision.decode.pixels import dpi_of, open_image, to_grey
 from sheetwatch.vision.decode.tags import exif_orientation_and_dpi
 
 _SIGNATURE_BYTES = 8
+_HEADER_BYTES = 33  # signature and IHDR
 _CHUNK_FRAME_BYTES = 12  # length, name, checksum
 
 
@@ -32,8 +33,10 @@ class _Png:
 
 def open_pages(data: bytes, limits: Limits) -> _Png:
     """Check all chunks from the header to IEND."""
+    if len(data) < _HEADER_BYTES:
+        raise incomplete("the file ends within its header")
     if data[12:16] != b"IHDR":
-        raise incomplete("the file ends within its header") if len(data) < 33 else unreadable("the PNG has no header")
+        raise unreadable("the PNG has no header")
     check_size(int.from_bytes(data[16:20]), int.from_bytes(data[20:24]), limits)
     return _Png(data=data, orientation=_check_chunks(data))
 

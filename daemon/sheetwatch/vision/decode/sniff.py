@@ -45,8 +45,12 @@ def _format(data: bytes) -> str:
         return "other"
     if b"%PDF-" in data[:_PDF_HEADER_WITHIN]:
         return "pdf"
-    if any(magic.startswith(data) for magic in _MAGIC) or (len(data) < 12 and data[:4] in {b"RIFF", b"\0\0\0\x18"}):
-        raise incomplete("the file ends within its first bytes")
     if not data.strip(b"\0"):
         raise incomplete("the file holds only zeros so far")
+    if any(magic.startswith(data) for magic in _MAGIC) or (len(data) < 12 and _may_become_webp_or_heic(data)):
+        raise incomplete("the file ends within its first bytes")
     raise unreadable("this is no JPEG, PNG, TIFF, PDF, HEIC, WebP or BMP")
+
+
+def _may_become_webp_or_heic(data: bytes) -> bool:
+    return b"RIFF".startswith(data[:4]) or (data.startswith(b"\0\0\0") and b"ftyp".startswith(data[4:8]))

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIP_OFFSETS, ORIENTATION, STRIP_BYTES, X_RESOLUTION, RESOLUTION_UNIT = 273, 274, 279, 282, 296
-TILE_OFFSETS, TILE_BYTES, SUBFILE_TYPE = 324, 325, 254
+TILE_OFFSETS, TILE_BYTES, SUBFILE_TYPE, PLANAR = 324, 325, 254, 284
 _NEEDED = frozenset({
     WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIP_OFFSETS, ORIENTATION, STRIP_BYTES, X_RESOLUTION,
-    RESOLUTION_UNIT, TILE_OFFSETS, TILE_BYTES, SUBFILE_TYPE,
+    RESOLUTION_UNIT, TILE_OFFSETS, TILE_BYTES, SUBFILE_TYPE, PLANAR,
 })  # fmt: skip
 
 # Type number: bytes per value, struct code (None: not needed as a number).
@@ -100,8 +100,10 @@ class TagReader:
 def tag_reader(data: bytes) -> TagReader:
     """A reader for a block that begins with a TIFF header. Raises ScanError when there is none."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
-    if order is None or len(data) < 8:
+    if order is None:
         raise unreadable("this is no TIFF header")
+    if len(data) < 8:
+        raise incomplete("the file ends within its header")
     return TagReader(data=data, order=order, big=43 in data[2:4])
 
 

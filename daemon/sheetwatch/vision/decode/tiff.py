@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
+from PIL import UnidentifiedImageError
 
 from sheetwatch.domain import Limits, Page, ReasonCode, ScanError
 from sheetwatch.vision.decode import tags
@@ -13,19 +15,26 @@ from sheetwatch.vision.decode.pages import check_size, incomplete, unreadable
 from sheetwatch.vision.decode.pixels import open_image, to_grey
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from PIL import Image
 
     from sheetwatch.vision.decode.tags import Directory
 
+    Grey = npt.NDArray[np.uint8]
+
 _THUMBNAIL, _MASK = 1, 4
 _WHITE_IS_ZERO = 0
+_SEPARATE_PLANES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tiff:
-    """`images`: the place in the directory chain, and the directory, of each real page."""
+    """`images`: the place in the directory chain, and the directory, of each real page. `image`: None when it is of a
+    kind that Pillow does not know.
+    """
 
-    image: Image.Image
+    data: bytes
+    image: Image.Image | None
     images: tuple[tuple[int, Directory], ...]
 
     @property
@@ -36,22 +45,50 @@ class _Tiff:
     def decode(self, index: int) -> Page:
         """Decode one page."""
         place, directory = self.images[index]
-        self.image.seek(place)
-        self.image.load()  # Pillow applies the orientation here
-        grey = to_grey(self.image)
-        if self.image.mode.startswith("I;16") and directory.first(tags.PHOTOMETRIC, 1) == _WHITE_IS_ZERO:
-            np.invert(grey, out=grey)  # Pillow inverts 1 and 8 bits, not 16
+        if self.image is None or _is_planar_16_bit(directory):
+            grey = _by_opencv(self.data, place, directory)
+        else:
+            grey = _by_pillow(self.image, place, directory)
         return Page(grey=grey, index=index, dpi=directory.dpi)
 
     def close(self) -> None:
         """Close the image."""
-        self.image.close()
+        if self.image is not None:
+            self.image.close()
 
 
 def open_pages(data: bytes, limits: Limits) -> _Tiff:
     """Check every directory, then open the image."""
     images = _real_pages(data, limits)
-    return _Tiff(image=open_image(data, "TIFF"), images=images)
+    try:
+        image = open_image(data, "TIFF")
+    except UnidentifiedImageError:
+        image = None
+    return _Tiff(data=data, image=image, images=images)
+
+
+def _by_pillow(image: Image.Image, place: int, directory: Directory) -> Grey:
+    image.seek(place)
+    image.load()  # Pillow applies the orientation here
+    grey = to_grey(image)
+    if image.mode.startswith("I;16") and directory.first(tags.PHOTOMETRIC, 1) == _WHITE_IS_ZERO:
+        np.invert(grey, out=grey)  # Pillow inverts 1 and 8 bits, not 16
+    return grey
+
+
+def _is_planar_16_bit(directory: Directory) -> bool:
+    """Pillow reads the planes of such a page as bytes, and says nothing."""
+    return directory.first(tags.PLANAR, 1) == _SEPARATE_PLANES and directory.first(tags.BITS, 1) > 8
+
+
+def _by_opencv(data: bytes, place: int, directory: Directory) -> Grey:
+    """The kinds that Pillow does not know, such as 16 bits in planes; OpenCV would ignore alpha and orientation."""
+    if len(directory.tags.get(tags.BITS, (1,))) not in {1, 3} or directory.first(tags.ORIENTATION, 1) != 1:
+        raise unreadable("this kind of TIFF is not supported; save it as PNG")
+    read, pages = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE, range=(place, place + 1))
+    if not read or len(pages) != 1:
+        raise unreadable("this kind of TIFF is not supported; save it as PNG")
+    return np.asarray(pages[0], dtype=np.uint8)
 
 
 def _real_pages(data: bytes, limits: Limits) -> tuple[tuple[int, Directory], ...]:
