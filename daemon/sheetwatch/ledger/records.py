@@ -72,7 +72,10 @@ class Form:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewScan:
-    """A scan about to be claimed. `page_count` is 1 where `problem` says why it could not be opened."""
+    """A scan about to be claimed. `page_count` is 1 where `problem` says why it could not be opened.
+
+    `stem`: of the file's name; one that was in review before tells a page that came back.
+    """
 
     source: Path
     name: str
@@ -87,6 +90,7 @@ class NewScan:
     returns_page: int | None = None
     replaces_page: int | None = None
     keep: bool = True
+    stem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,8 +203,8 @@ class OpenReview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClosingReview:
-    """A decided review whose files are to be removed."""
+class ReviewFiles:
+    """A page in review, by the names of its files only."""
 
     review: int
     stem: str

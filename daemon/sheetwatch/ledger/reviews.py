@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sheetwatch.domain import LedgerError, Reading, Reason, UsageError
-from sheetwatch.ledger.records import Form, OpenReview, ReviewState
+from sheetwatch.ledger.records import Form, OpenReview, ReviewFiles, ReviewState
 from sheetwatch.ledger.scans import close_review
 
 if TYPE_CHECKING:
@@ -36,6 +36,12 @@ def opening_reviews(tx: Transaction, limit: int) -> list[OpenReview]:
     """Pages whose files in the review folder are owed."""
     rows = tx.execute(f"{_REVIEWS} WHERE reviews.state = 'opening' ORDER BY reviews.id LIMIT ?", (limit,))
     return [_review(row) for row in rows]
+
+
+def open_files(tx: Transaction) -> list[ReviewFiles]:
+    """Every page whose files lie in the review folder, as names only: this is looked through often."""
+    rows = tx.execute("SELECT id, stem, page_name FROM reviews WHERE state = 'open' ORDER BY id")
+    return [ReviewFiles(review=row["id"], stem=row["stem"], page_name=row["page_name"]) for row in rows]
 
 
 def find_review(tx: Transaction, stem: str) -> OpenReview | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sheetwatch.domain import Reason
-from sheetwatch.ledger.records import Claim, ClosingReview, DropCause, NewScan, Resolution, SettledScan
+from sheetwatch.ledger.records import Claim, DropCause, NewScan, Resolution, ReviewFiles, SettledScan
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,7 +34,7 @@ def begin_claim(tx: Transaction, new: NewScan) -> Claim:
             new.sha256,
             new.page_count,
             msgspec.json.encode(new.problem).decode() if new.problem else None,
-            None if new.returns_page or new.replaces_page else _same_content(tx, new.sha256),
+            None if new.returns_page or new.replaces_page else _seen_before(tx, new),
             new.returns_page,
             new.replaces_page,
             int(new.keep),
@@ -55,12 +55,13 @@ def begin_claim(tx: Transaction, new: NewScan) -> Claim:
     )
 
 
-def _same_content(tx: Transaction, sha256: str | None) -> int | None:
-    """The first scan with this content, or whose page in the review folder has or had it."""
+def _seen_before(tx: Transaction, new: NewScan) -> int | None:
+    """The first scan with this content, or whose page in the review folder has or had this content or stem."""
     row = tx.execute(
         "SELECT min(id) FROM (SELECT id FROM scans WHERE sha256 = ?1 AND returns_page IS NULL UNION ALL"
-        " SELECT pages.scan FROM reviews JOIN pages ON pages.id = reviews.page WHERE reviews.page_sha256 = ?1)",
-        (sha256,),
+        " SELECT pages.scan FROM reviews JOIN pages ON pages.id = reviews.page"
+        " WHERE reviews.page_sha256 = ?1 OR reviews.stem = ?2)",
+        (new.sha256, new.stem),
     ).fetchone()
     return None if row[0] is None else int(row[0])
 
@@ -218,10 +219,10 @@ def known_scan_ids(tx: Transaction, scan_ids: Sequence[str]) -> set[str]:
     return {scan_id for scan_id in scan_ids if tx.execute(query, (scan_id,)).fetchone()}
 
 
-def closing_reviews(tx: Transaction) -> list[ClosingReview]:
+def closing_reviews(tx: Transaction) -> list[ReviewFiles]:
     """Decided reviews whose files are owed their removal."""
     rows = tx.execute("SELECT id, stem, page_name FROM reviews WHERE state = 'closing' ORDER BY id")
-    return [ClosingReview(review=row["id"], stem=row["stem"], page_name=row["page_name"]) for row in rows]
+    return [ReviewFiles(review=row["id"], stem=row["stem"], page_name=row["page_name"]) for row in rows]
 
 
 def decode_problem(text: str | None) -> Reason | None:

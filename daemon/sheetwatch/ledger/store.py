@@ -40,6 +40,7 @@ class Ledger:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self._inode = path.stat().st_ino
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -106,11 +107,10 @@ class Ledger:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
 
-    def changed_elsewhere(self) -> int:
-        """A number that changes whenever another process has written to the ledger."""
-        with translated(self.path):
-            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        return int(version)
+    def check_in_place(self) -> None:
+        """Raise LedgerError when the open file is no longer the one under its name: what we write would be lost."""
+        if not self.path.exists() or self.path.stat().st_ino != self._inode:
+            raise LedgerError(f"{self.path}: somebody removed or replaced the ledger; put it back, then start again")
 
 
 @contextlib.contextmanager

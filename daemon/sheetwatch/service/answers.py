@@ -1,0 +1,114 @@
+"""Answers that operators typed into the sheets of the review folder."""
+
+from __future__ import annotations
+
+import pwd
+from typing import TYPE_CHECKING
+
+from sheetwatch.delivery import review_folder
+from sheetwatch.delivery.answers import AnswerError, Discard, read_answer
+from sheetwatch.domain import UsageError
+from sheetwatch.intake.listing import Seen
+from sheetwatch.intake.tracker import Tracker
+from sheetwatch.ledger import OpenReview, reviews
+from sheetwatch.ledger.records import Decider, ReviewFiles
+from sheetwatch.service import decisions
+from sheetwatch.service.deliveries import note_text
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from sheetwatch.service.site import Site
+
+VIA = "review CSV"
+_LARGEST_SHEET_BYTES = 1_000_000
+
+
+class Answers:
+    """The sheets of the review folder, looked at like scans in the inbox: only what has settled is read."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._tracker = Tracker(settle_s=site.settings.watch.settle_s, incomplete_after_s=0)
+        self._present: Collection[str] = ()
+
+    @property
+    def settling(self) -> int:
+        """How many sheets were saved a moment ago."""
+        return self._tracker.settling
+
+    def next_due_s(self) -> float | None:
+        """When a saved sheet may be ready."""
+        return self._tracker.next_due_s()
+
+    def take(self) -> None:
+        """Look at the sheets, and decide by those that were answered. Raises OSError."""
+        folder, now_s = self._site.settings.review, self._site.clock.monotonic_s()
+        self._present = review_folder.present(folder)
+        sheets = {f"{files.stem}{review_folder.SHEET}": files.stem for files in self._open_files()}
+        seen_now = [folder / name for name in sheets if name in self._present]
+        self._tracker.observe([Seen.of(path, path.stat()) for path in seen_now], now_s=now_s)
+        for seen in self._tracker.ready(now_s=now_s):
+            self._tracker.leave_alone(seen)
+            with self._site.ledger.reading() as tx:
+                review = reviews.find_review(tx, sheets[seen.path.name])
+            if review is not None:
+                self._take_one(seen.path, review)
+
+    def put_back_missing(self) -> None:
+        """Write anew the files of reviews that somebody removed, all of them: nothing was decided by that."""
+        for files in self._open_files():
+            if not any(name in self._present for name in _names_of(files)):
+                with self._site.ledger.transaction() as tx:
+                    reviews.reopen(tx, files.review)
+                self._site.log.warning("review_files_missing", stem=files.stem, what="they are written anew")
+
+    def _open_files(self) -> list[ReviewFiles]:
+        with self._site.ledger.reading() as tx:
+            return reviews.open_files(tx)
+
+    def _take_one(self, path: Path, review: OpenReview) -> None:
+        status = path.stat()
+        if status.st_size > _LARGEST_SHEET_BYTES:
+            self._refuse(review, "the file is far too large for an answer")
+            return
+        data = path.read_bytes()
+        if review_folder.is_untouched(data, review.sheet_sha256):
+            return
+        who = Decider(at=self._site.clock.now(), by=_name_of(status), via=VIA)
+        try:
+            self._decide(review, data, who)
+        except AnswerError as error:
+            self._refuse(review, str(error))
+        except UsageError as error:  # somebody was quicker
+            self._site.log.warning("answer_too_late", stem=review.stem, reason=str(error))
+
+    def _decide(self, review: OpenReview, data: bytes, who: Decider) -> None:
+        form = review.form
+        answer = read_answer(data, form.fields if form else (), review.readings, review.reasons)
+        if isinstance(answer, Discard):
+            decisions.discard(self._site, review, who)
+        elif answer is not None and form is not None:
+            decisions.accept(self._site, review, form, answer, who)
+
+    def _refuse(self, review: OpenReview, problem: str) -> None:
+        """Say in the text beside the page what was wrong; what the operator typed stays as it is."""
+        with self._site.ledger.transaction() as tx:
+            reviews.note_problem(tx, review.review, problem)
+            noted = reviews.find_review(tx, review.stem)
+        if noted is not None:
+            review_folder.write_text(self._site.settings.review, review.stem, note_text(noted))
+        self._site.log.warning("answer_refused", stem=review.stem, reason=problem)
+
+
+def _names_of(files: ReviewFiles) -> list[str]:
+    return [f"{files.stem}{end}" for end in review_folder.OURS] + [files.page_name or ""]
+
+
+def _name_of(status: os.stat_result) -> str:
+    try:
+        return pwd.getpwuid(status.st_uid).pw_name
+    except KeyError:
+        return f"user {status.st_uid}"

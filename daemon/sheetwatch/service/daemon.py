@@ -1,0 +1,34 @@
+"""Start a daemon from its settings: folders, lock, ledger, workers, loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sheetwatch.intake.folders import check_folders, make_folders
+from sheetwatch.ledger import Ledger
+from sheetwatch.service import lock
+from sheetwatch.service.clock import SystemClock
+from sheetwatch.service.logs import configure
+from sheetwatch.service.loop import Service
+from sheetwatch.service.site import LEDGER_NAME, Site
+from sheetwatch.worker.pool import WorkerPool
+
+if TYPE_CHECKING:
+    from sheetwatch.domain import Settings
+
+
+def run_daemon(settings: Settings, *, once: bool = False) -> None:
+    """Run until stopped; with `once`, until the inbox is drained.
+
+    Raises ConfigError when the folders, a template or the model are wrong, EnvironmentFault when a folder cannot be
+    used or another daemon works there.
+    """
+    check_folders(settings)
+    make_folders(settings)
+    log = configure(settings.log)
+    with lock.held(settings.state), Ledger.open(settings.state / LEDGER_NAME) as ledger:
+        site = Site(settings=settings, ledger=ledger, clock=SystemClock(), log=log)
+        worker = WorkerPool(settings)
+        with Service(site, worker) as service:
+            worker.start()
+            service.run(once=once)

@@ -1,0 +1,202 @@
+"""Make CSVs, review folder and archive say what the ledger says: do what is owed, note it as done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from sheetwatch.delivery import archive, review_folder, rolling
+from sheetwatch.delivery.answers import answer_sheet, doubtful_fields
+from sheetwatch.delivery.words import ReviewNote, review_text
+from sheetwatch.files import make_folder, remove_folder
+from sheetwatch.intake.folders import Root
+from sheetwatch.ledger import CsvFile, OpenReview, reviews, rows, scans
+from sheetwatch.service.clock import local_day
+from sheetwatch.service.site import PROGRAM, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from sheetwatch.ledger.records import SettledScan
+
+T = TypeVar("T")
+_REVIEWS_AT_ONCE = 20
+
+
+class Deliveries:
+    """The folders that people look into. Only the holder of the daemon's lock may use it."""
+
+    def __init__(self, site: Site, notice: Callable[[str], None] = lambda _: None) -> None:
+        self._site = site
+        self._notice = notice
+        settings = site.settings
+        self._results = Root.of("results", settings.results)
+        self._review = Root.of("review", settings.review)
+        self._archive = Root.of("archive", settings.archive)
+
+    def everything(self) -> None:
+        """All that is owed."""
+        self.deliver_rows()
+        self.deliver_reviews()
+        self.archive_scans()
+
+    def deliver_rows(self) -> None:
+        """Append owed rows to their CSVs."""
+        with self._site.ledger.reading() as tx:
+            files = rows.files_with_owed_rows(tx)
+        if files:
+            self._results.check()
+            each(files, self._deliver_file)
+
+    def mend_todays_files(self) -> None:
+        """Notice what was done to today's CSVs, and make them say again what they must."""
+        with self._site.ledger.reading() as tx:
+            files = rows.files_of_day(tx, local_day(self._site.clock.now()))
+        if files:
+            self._results.check()
+        each([file for file in files if not rolling.looks_untouched(self._path(file), self._known(file))], self._mend)
+
+    def _mend(self, file: CsvFile) -> None:
+        if file.delivered_bytes:
+            self._deliver_file(file)
+
+    def _path(self, file: CsvFile) -> Path:
+        return self._site.settings.results / file.name
+
+    def _known(self, file: CsvFile) -> rolling.Known:
+        def lines() -> list[str]:
+            with self._site.ledger.reading() as tx:
+                return rows.delivered_lines(tx, file.csv_file)
+
+        return rolling.Known(
+            header=file.header, delivered_bytes=file.delivered_bytes, fingerprint=file.fingerprint, lines=lines
+        )
+
+    def _deliver_file(self, file: CsvFile) -> None:
+        with self._site.ledger.reading() as tx:
+            lines = rows.owed_lines(tx, file.csv_file)
+        done = rolling.deliver(self._path(file), self._known(file), lines)
+        with self._site.ledger.transaction() as tx:
+            rows.delivered(
+                tx, file.csv_file, lines=len(lines), size_bytes=done.size_bytes, fingerprint=done.fingerprint
+            )
+        if lines:
+            self._site.log.info("rows_delivered", csv=file.name, rows=len(lines))
+        if done.surprise:
+            self._report(file, done)
+
+    def _report(self, file: CsvFile, done: rolling.Delivered) -> None:
+        kept = f"; what was found is kept as {done.kept_aside.name}" if done.kept_aside else ""
+        what = "was missing" if done.surprise is rolling.Surprise.MISSING else "was altered by somebody"
+        self._site.log.warning("csv_made_again", csv=file.name, what=done.surprise, kept=str(done.kept_aside or ""))
+        self._notice(f"{file.name} {what} and was made again from the ledger{kept}")
+
+    def deliver_reviews(self) -> None:
+        """Put pages into the review folder, and take decided ones out."""
+        with self._site.ledger.reading() as tx:
+            opening, closing = reviews.opening_reviews(tx, _REVIEWS_AT_ONCE), scans.closing_reviews(tx)
+        if not (opening or closing):
+            return
+        self._review.check()
+        for closed in closing:
+            review_folder.withdraw(self._site.settings.review, closed.stem, closed.page_name)
+            with self._site.ledger.transaction() as tx:
+                reviews.closed(tx, closed.review)
+        each(opening, self._open)
+
+    def _open(self, review: OpenReview) -> None:
+        page_name = page_file_name(review)
+        work_file = self._site.work_file(review.folder, review.suffix)
+        page = work_file.with_name(review.image) if review.image else work_file
+        picture = work_file.with_name(review.picture) if review.picture else None
+        fields = review.form.fields if review.form else ()
+        contents = review_folder.Contents(
+            page=page if page.exists() else None,
+            page_name=page_name,
+            picture=picture if picture and picture.exists() else None,
+            text=note_text(review),
+            sheet=answer_sheet(fields, review.readings, review.reasons),
+        )
+        placed = review_folder.place(self._site.settings.review, review.stem, contents)
+        with self._site.ledger.transaction() as tx:
+            reviews.opened(
+                tx,
+                review.review,
+                page_name=page_name,
+                page_sha256=placed.page_sha256,
+                sheet_sha256=placed.sheet_sha256,
+            )
+        self._site.log.info("review_opened", sheet_id=review.sheet_id, stem=review.stem)
+
+    def archive_scans(self) -> None:
+        """Move settled scans to the archive, and clear their work folders."""
+        with self._site.ledger.reading() as tx:
+            settled = scans.settled_scans(tx)
+        if settled:
+            self._archive.check()
+            each(settled, self._archive_scan)
+
+    def _archive_scan(self, scan: SettledScan) -> None:
+        work_file = self._site.work_file(scan.scan_id, scan.suffix)
+        archived_as = self._move_to_archive(scan, work_file) if scan.keep else None
+        remove_folder(work_file.parent)
+        with self._site.ledger.transaction() as tx:
+            scans.archived(tx, scan.scan)
+        self._site.log.info("scan_archived", scan_id=scan.scan_id, name=archived_as)
+
+    def _move_to_archive(self, scan: SettledScan, work_file: Path) -> str:
+        root = self._site.settings.archive
+        archived_as = scan.archived_as
+        if archived_as is None:
+            day = local_day(self._site.clock.now())
+            make_folder(root / day.isoformat())
+            archived_as = archive.choose_name(root, day, scan.name, scan.suffix)
+            with self._site.ledger.transaction() as tx:
+                scans.choose_archive_name(tx, scan.scan, archived_as)
+        if not archive.archive_scan(work_file, root / archived_as):
+            self._site.log.error(
+                "scan_missing", scan_id=scan.scan_id, reason="it is neither in work nor in the archive"
+            )
+        return archived_as
+
+
+def page_file_name(review: OpenReview) -> str:
+    """The name of the page itself in the review folder."""
+    return f"{review.stem}.png" if review.image else f"{review.stem}{review.suffix}"
+
+
+def note_text(review: OpenReview) -> str:
+    """The text beside a page in review."""
+    form = review.form
+    made_by = [PROGRAM, *([f"model {review.model}"] if review.model else [])]
+    if form:
+        made_by.append(f"template {form.name} {form.revision}")
+    return review_text(
+        ReviewNote(
+            stem=review.stem,
+            sheet_id=review.sheet_id,
+            source=review.source_name,
+            page=review.page_index,
+            page_count=review.page_count,
+            page_name=page_file_name(review),
+            template=form.name if form else None,
+            made_by=", ".join(made_by),
+            opened_at=review.opened_at,
+            reasons=review.reasons,
+            doubtful=doubtful_fields(form.fields, review.readings, review.reasons) if form else (),
+            has_picture=review.picture is not None,
+            problem=review.problem,
+        )
+    )
+
+
+def each(items: Iterable[T], action: Callable[[T], None]) -> None:
+    """Do something for every item, also when it fails for some. Raises the first OSError at the end."""
+    errors: list[OSError] = []
+    for item in items:
+        try:
+            action(item)
+        except OSError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]

@@ -1,0 +1,147 @@
+"""Environment faults: which stages fail, when to try again, and how others can see it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sheetwatch.domain import EnvironmentFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    import structlog
+
+    from sheetwatch.service.clock import Clock
+
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 30.0
+_HEALTH_NAME = "health.json"
+_HEALTH_BYTES = 4096
+
+
+@dataclass(slots=True)
+class _Failing:
+    message: str
+    since: datetime
+    pause_s: float
+    again_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A stage that cannot do its work now, for no sheet's fault."""
+
+    stage: str
+    message: str
+    since: datetime
+
+
+class Faults:
+    """Runs stages; keeps account of those that fail, and tries them again after 1, 2, 4, ... 30 s."""
+
+    def __init__(self, clock: Clock, log: structlog.typing.FilteringBoundLogger) -> None:
+        self._clock = clock
+        self._log = log
+        self._failing: dict[str, _Failing] = {}
+
+    def attempt(self, stage: str, action: Callable[[], bool | None]) -> None:
+        """Run a stage unless it failed a moment ago. Errors of the program itself go on to the caller.
+
+        `action` returns False when it had nothing to try: a stage that failed is then not known to work again.
+        """
+        failing = self._failing.get(stage)
+        if failing and self._clock.monotonic_s() < failing.again_s:
+            return
+        try:
+            tried = action()
+        except (EnvironmentFault, OSError) as error:
+            self._failed(stage, _in_words(error))
+        else:
+            if tried is not False:
+                self._worked(stage)
+
+    @property
+    def current(self) -> list[Fault]:
+        """What fails now."""
+        return [Fault(stage=stage, message=it.message, since=it.since) for stage, it in self._failing.items()]
+
+    def is_failing(self, *, but: str = "") -> bool:
+        """Whether any stage fails, but for one."""
+        return any(stage != but for stage in self._failing)
+
+    def is_pausing(self, *, but: str = "") -> bool:
+        """Whether any stage, but for one, failed a moment ago and is not due to be tried again."""
+        now_s = self._clock.monotonic_s()
+        return any(stage != but and now_s < failing.again_s for stage, failing in self._failing.items())
+
+    def next_due_s(self) -> float | None:
+        """When the next failing stage is tried again."""
+        return min((failing.again_s for failing in self._failing.values()), default=None)
+
+    def _failed(self, stage: str, message: str) -> None:
+        before = self._failing.get(stage)
+        pause_s = min(before.pause_s * 2, _LONGEST_PAUSE_S) if before else _FIRST_PAUSE_S
+        since = before.since if before else self._clock.now()
+        self._failing[stage] = _Failing(message, since, pause_s, self._clock.monotonic_s() + pause_s)
+        if before is None or before.message != message:
+            self._log.error("intake_paused", stage=stage, reason=message)
+
+    def _worked(self, stage: str) -> None:
+        failing = self._failing.pop(stage, None)
+        if failing:
+            paused_s = (self._clock.now() - failing.since).total_seconds()
+            self._log.info("stage_works_again", stage=stage, paused_s=round(paused_s, 1))
+
+
+def _in_words(error: EnvironmentFault | OSError) -> str:
+    if isinstance(error, EnvironmentFault):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """What the daemon says of itself to `sheetwatch status`."""
+
+    pid: int
+    state: str
+    since: str
+    faults: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+class HealthFile:
+    """A file of a fixed size, written in place, so that it can be written on a full disk; only on changes."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / _HEALTH_NAME
+        self._last: Health | None = None
+
+    def write(self, health: Health) -> None:
+        """Say how it goes; a folder that cannot be written must not matter here."""
+        if health == self._last:
+            return
+        self._last = health
+        while len(data := msgspec.json.encode(health)) > _HEALTH_BYTES and health.notices:
+            health = msgspec.structs.replace(health, notices=health.notices[1:])
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                os.pwrite(descriptor, data[:_HEALTH_BYTES].ljust(_HEALTH_BYTES), 0)
+            finally:
+                os.close(descriptor)
+
+
+def read_health(state: Path) -> Health | None:
+    """What the daemon said last; None when it never ran."""
+    try:
+        return msgspec.json.decode((state / _HEALTH_NAME).read_bytes(), type=Health)
+    except (OSError, msgspec.DecodeError):
+        return None

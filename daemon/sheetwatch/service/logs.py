@@ -1,0 +1,66 @@
+"""Logs are events with fields. Under systemd they go to the journal, on a terminal they are coloured, else JSON."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from structlog.typing import FilteringBoundLogger, Processor
+
+    from sheetwatch.domain import Log
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_SYSLOG = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+
+
+def configure(log: Log) -> FilteringBoundLogger:
+    """Set up logging to stderr as the settings ask, and return the program's logger."""
+    structlog.configure(
+        processors=_processors(_chosen_format(log)),
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[log.level]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logger: FilteringBoundLogger = structlog.get_logger()
+    return logger
+
+
+def _chosen_format(log: Log) -> str:
+    if log.format != "auto":
+        return log.format
+    if _is_journal():
+        return "journal"
+    return "console" if sys.stderr.isatty() else "json"
+
+
+def _is_journal() -> bool:
+    """Whether stderr is the journal's stream (systemd.exec(5), $JOURNAL_STREAM)."""
+    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    try:
+        status = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return (device, inode) == (str(status.st_dev), str(status.st_ino))
+
+
+def _processors(chosen: str) -> list[Processor]:
+    common: list[Processor] = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
+    stamped: list[Processor] = [*common, structlog.processors.TimeStamper(fmt="iso", utc=False)]
+    if chosen == "console":
+        return [*stamped[:1], stamped[-1], structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    if chosen == "journal":
+        return [*common, _journal_line]
+    return [*stamped, structlog.processors.JSONRenderer(ensure_ascii=True)]
+
+
+def _journal_line(_: object, __: str, event: MutableMapping[str, Any]) -> str:
+    """One line with its priority in front (sd-daemon(3)); the journal adds time and unit itself."""
+    level = event.pop("level", "info")
+    line = structlog.processors.LogfmtRenderer(key_order=["event"], bool_as_flag=False)(None, "", event)
+    return f"<{_SYSLOG.get(level, 6)}>{line}"

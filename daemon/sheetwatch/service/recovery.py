@@ -1,0 +1,36 @@
+"""Before the first step: remove the temporary files of a killed process, give back what the ledger does not know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sheetwatch.files import remove_folder, sweep
+from sheetwatch.intake.claim import put_back
+from sheetwatch.ledger import scans
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sheetwatch.service.site import Site
+
+
+def clean_up(site: Site) -> None:
+    """Everything else that a crash left open is owed in the ledger, and done by the first step. Raises OSError."""
+    for folder in (site.settings.results, site.settings.review):
+        sweep(folder)
+    folders = sorted(site.work.iterdir()) if site.work.is_dir() else []
+    with site.ledger.reading() as tx:
+        known = scans.known_scan_ids(tx, [folder.name for folder in folders])
+    for folder in folders:
+        if folder.name in known:
+            sweep(folder)
+        else:
+            _give_back(site, folder)
+
+
+def _give_back(site: Site, folder: Path) -> None:
+    """A scan in work that the ledger does not know, as after restoring an older one: it comes in afresh."""
+    for work_file in folder.glob("scan*"):
+        place = put_back(work_file, site.settings.inbox[0] / f"{folder.name}{work_file.suffix}")
+        site.log.warning("scan_given_back", scan_id=folder.name, name=place.name)
+    remove_folder(folder)
