@@ -29,9 +29,7 @@ _SEPARATE_PLANES = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tiff:
-    """`images`: the place in the directory chain, and the directory, of each real page. `image`: None when it is of a
-    kind that Pillow does not know.
-    """
+    """`images`: place in the chain, and directory, of each real page. `image`: None for a kind unknown to Pillow."""
 
     data: bytes
     image: Image.Image | None
