@@ -31,7 +31,7 @@ _PRINT_CONTRAST = 22
 _PRINT_TOLERANCE_PX = 1.5
 """In reference pixels: how far a printed line may lie from where the alignment expects it."""
 
-_LINE_PX = 3
+_LINE_PX = 5
 """In reference pixels: strokes are carried across printed lines up to this wide."""
 
 _SOFT_EDGES_PX = 2
