@@ -48,7 +48,7 @@ from sheetwatch.ledger.records import (
     ScanState,
     SheetLine,
 )
-from sheetwatch.ledger.store import Ledger, Transaction
+from sheetwatch.ledger.store import Ledger, Transaction, require
 
 __all__ = [
     "Accounting",
@@ -70,5 +70,6 @@ __all__ = [
     "last_sheets",
     "open_reviews",
     "owed",
+    "require",
     "rows_by_file",
 ]

@@ -283,3 +283,12 @@ class SheetLine:
     reasons: tuple[Reason, ...]
     readings: Mapping[str, Reading]
     elapsed_ms: float
+
+    @property
+    def became(self) -> str:
+        """What became of the page, in words."""
+        if self.state is PageState.ROW:
+            return f"row ({'corrected' if self.corrected else 'auto'}) in {self.csv_name}"
+        if self.state is PageState.REVIEW:
+            return "review: " + ", ".join(sorted({reason.code.value for reason in self.reasons}))
+        return f"dropped: {self.drop_cause}" if self.state is PageState.DROPPED else "in work"

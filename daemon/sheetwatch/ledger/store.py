@@ -65,8 +65,7 @@ class Ledger:
     @classmethod
     def open_for_reading(cls, path: Path) -> Self:
         """Open for looking only. Raises LedgerError when there is none yet."""
-        if not path.exists():
-            raise LedgerError(f"{path}: there is no ledger yet; start the daemon once: sheetwatch run")
+        require(path)
         with translated(path):
             connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_S)
             connection.row_factory = sqlite3.Row
@@ -111,6 +110,12 @@ class Ledger:
         """Raise LedgerError when the open file is no longer the one under its name: what we write would be lost."""
         if not self.path.exists() or self.path.stat().st_ino != self._inode:
             raise LedgerError(f"{self.path}: somebody removed or replaced the ledger; put it back, then start again")
+
+
+def require(path: Path) -> None:
+    """Raise LedgerError when there is no ledger yet."""
+    if not path.exists():
+        raise LedgerError(f"{path}: there is no ledger yet; start the daemon once: sheetwatch run")
 
 
 @contextlib.contextmanager

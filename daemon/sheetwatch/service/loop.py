@@ -198,7 +198,7 @@ class Service:
         self._notices = [*self._notices, f"{self._site.clock.now().astimezone():%Y-%m-%d %H:%M} {text}"][-_NOTICES:]
 
     def _tell(self) -> None:
-        """Say how it goes, to systemd and in the health file for `sheetwatch status`; no write while nothing changes."""
+        """Say how it goes, to systemd and in the health file; nothing is written while nothing changes."""
         self._notifier.alive()
         self._write_health("paused" if self.faults.current else "running")
         now_s = self._site.clock.monotonic_s()

@@ -1,0 +1,85 @@
+"""How an installation does, as `sheetwatch status` tells it: read from outside, changing nothing."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sheetwatch.intake.listing import look
+from sheetwatch.ledger import Accounting, Ledger, Owed, SheetLine, accounting, last_sheets, owed
+from sheetwatch.service import lock
+from sheetwatch.service.health import Health, read_health
+from sheetwatch.service.site import LEDGER_NAME
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sheetwatch.domain import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    """Everything that `status` shows. `problems`: what needs a person; `notices`: what is good to know."""
+
+    daemon: str
+    accounting: Accounting
+    owed: Owed
+    inbox_files: int
+    last: tuple[SheetLine, ...]
+    problems: tuple[str, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nobody is needed."""
+        return not self.problems
+
+
+def report_of(settings: Settings, *, last: int) -> StatusReport:
+    """Look at ledger, folders and daemon. Raises LedgerError when there is no ledger yet."""
+    running = lock.is_held(settings.state)
+    health = read_health(settings.state)
+    with Ledger.open_for_reading(settings.state / LEDGER_NAME) as ledger:
+        counts, debts = accounting(ledger), owed(ledger)
+        sheets = tuple(last_sheets(ledger, last))
+    faults = health.faults if health and running else ()
+    return StatusReport(
+        daemon=_daemon(health, running=running),
+        accounting=counts,
+        owed=debts,
+        inbox_files=sum(_files_in(inbox) for inbox in settings.inbox),
+        last=sheets,
+        problems=(*faults, *_problems(settings, counts, debts, running=running)),
+        notices=health.notices if health else (),
+    )
+
+
+def _daemon(health: Health | None, *, running: bool) -> str:
+    if not running:
+        return "not running"
+    if health is None:
+        return "starting"
+    return f"{health.state} since {health.since}, process {health.pid}"
+
+
+def _problems(settings: Settings, counts: Accounting, debts: Owed, *, running: bool) -> list[str]:
+    problems = []
+    if not counts.balanced:
+        problems.append("the accounting does not balance; please report it, with a copy of the state folder")
+    if not running and (counts.in_work or not debts.nothing):
+        problems.append("work is left over and no daemon runs; start it: sheetwatch run")
+    folders = [*settings.inbox, settings.results, settings.review, settings.archive]
+    problems += [f"{folder} is not there or cannot be written" for folder in folders if not _is_usable(folder)]
+    return problems
+
+
+def _is_usable(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
+
+
+def _files_in(inbox: Path) -> int:
+    try:
+        return len(look(inbox).files)
+    except OSError:
+        return 0
