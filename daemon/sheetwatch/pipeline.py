@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     Grey = npt.NDArray[np.uint8]
 
-_CUT_OFF_PROBABILITY = 0.5
-"""A 7 without its bar is a perfect 1: what the crop shows is worth no more than a coin."""
+_DOUBTFUL_PROBABILITY = 0.5
+"""A 7 without its bar is a perfect 1: what a doubtful crop shows is worth no more than a coin."""
 
 
 class CellReader(Protocol):
@@ -62,7 +62,7 @@ def read_page(
     cells = cut_cells(grey, template, alignment)
     readings = reader.read_cells([cell.grey for cell in cells], template.fields)
     named = {
-        field.name: _doubted(reading) if cell.cut_off else reading
+        field.name: _doubted(reading) if cell.doubtful else reading
         for field, cell, reading in zip(template.fields, cells, readings, strict=True)
     }
     accept = accept or Accept()
@@ -107,8 +107,8 @@ def read_scan_page(
 
 
 def _doubted(reading: Reading) -> Reading:
-    """Never be certain of a number whose strokes cannot be seen whole."""
-    return replace(reading, probability=min(reading.probability, _CUT_OFF_PROBABILITY))
+    """Never be certain of a number where the crop may not show what was written."""
+    return replace(reading, probability=min(reading.probability, _DOUBTFUL_PROBABILITY))
 
 
 def _unread(misfit: Misfit) -> PageReading:

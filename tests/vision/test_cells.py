@@ -55,7 +55,7 @@ def test_an_empty_box_leaves_an_empty_cell() -> None:
     template = form()
     cell = cut(template, template.reference.copy())
     assert cell.grey.min() > 230
-    assert not cell.cut_off
+    assert not cell.doubtful
 
 
 @pytest.mark.parametrize("shift", [(1, 0), (0, 1), (-1, -1)])
@@ -72,7 +72,7 @@ def test_the_number_is_kept() -> None:
     alone = draw(np.full_like(template.reference, 255), *strokes)
     drawn_scale = cell.grey.shape[0] / (1.7 * BOX.height)
     assert ink_px(cell) == pytest.approx((alone < 150).sum() * drawn_scale**2, rel=0.25)
-    assert not cell.cut_off
+    assert not cell.doubtful
 
 
 def test_a_stroke_over_the_border_stays_whole() -> None:
@@ -90,6 +90,20 @@ def test_a_neighbours_stroke_is_left_out() -> None:
     assert cut(template, page).grey.min() > 150
 
 
+def test_a_stroke_half_in_another_box_is_doubtful() -> None:
+    template = form()
+    page = draw(template.reference.copy(), (170, 190), (224, 190))
+    assert cut(template, page).doubtful
+
+
+def test_a_number_written_beside_an_empty_box_is_doubtful() -> None:
+    template = form()
+    page = draw(template.reference.copy(), (365, 180), (365, 225))
+    assert cut(template, page).doubtful
+    also_inside = draw(page, (270, 175), (270, 225))
+    assert not cut(template, also_inside).doubtful
+
+
 def test_ink_on_a_tinted_header_is_seen() -> None:
     """Without its bar in the grey header above the box, a 7 would be a 1."""
     template = form(header=222)
@@ -97,21 +111,21 @@ def test_ink_on_a_tinted_header_is_seen() -> None:
     cell = cut(template, page)
     columns = np.flatnonzero((cell.grey < 150).any(axis=0))
     assert columns[-1] - columns[0] > 35
-    assert not cell.cut_off
+    assert not cell.doubtful
 
 
-def test_a_stroke_into_solid_print_is_cut_off() -> None:
+def test_a_stroke_into_solid_print_is_doubtful() -> None:
     template = form(below=0)
     inside = draw(template.reference.copy(), (275, 170), (275, 230))
-    assert not cut(template, inside).cut_off
+    assert not cut(template, inside).doubtful
     running_out = draw(template.reference.copy(), (275, 190), (275, 275))
-    assert cut(template, running_out).cut_off
+    assert cut(template, running_out).doubtful
 
 
 def test_faint_pages_and_tiny_boxes_do_not_fail() -> None:
     template = form()
     grey_page = (template.reference // 4 + 100).astype(np.uint8)
-    assert not cut(template, grey_page).cut_off
+    assert not cut(template, grey_page).doubtful
     small = Template(
         name="small",
         title="",

@@ -12,6 +12,8 @@ import numpy as np
 from sheetwatch.vision.geometry import shrink
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from sheetwatch.domain import Alignment, Box, Template
@@ -44,6 +46,13 @@ _DARK_PRINT = 100
 """Grey levels below the paper from which ink on print cannot be told from the print."""
 
 _TOUCHING_PX = 3
+_OWN_SHARE = 0.5
+"""A stroke with less than this share of itself in a box may be another's."""
+
+_SPECK_SHARE = 0.12
+_BESIDE_SHARE = 0.3
+"""Of the box's smaller side: how long a stroke beside an empty box must be to be taken for a number."""
+
 _LEAVING_SHARE = 0.6
 """A stroke that leaves the crop with less than this share of itself inside the box may have its rest outside."""
 
@@ -60,22 +69,23 @@ _NEIGHBOUR_SHARE = 0.25
 class Cell:
     """What was written into a field.
 
-    `grey`: uint8 (h, w), the box and a margin around it, dark ink on light paper. `cut_off`: whether part of a stroke
-    cannot be seen, because it runs into solid print or out of the crop; then a 7 may look like a 1.
+    `grey`: uint8 (h, w), the box and a margin around it, dark ink on light paper. `doubtful`: the crop may not show
+    what was written, for a stroke runs into solid print (a 7 without its bar is a 1), or out of the crop, or lies half
+    in another box, or the box is empty and somebody wrote beside it.
     """
 
     grey: Grey
-    cut_off: bool
+    doubtful: bool
 
 
 def cut_cells(grey: Grey, template: Template, alignment: Alignment) -> list[Cell]:
     """Cut the cells of a page, uint8 (H, W): one for each field, in template order."""
     boxes = [field.box for field in template.fields if field.box is not None]
     darkness = _print_darkness(template)
-    return [_cut_cell(grey, quad, box, darkness) for quad, box in zip(alignment.quads, boxes, strict=True)]
+    return [_cut_cell(grey, quad, box, boxes, darkness) for quad, box in zip(alignment.quads, boxes, strict=True)]
 
 
-def _cut_cell(grey: Grey, quad: npt.NDArray[np.float64], box: Box, darkness: Grey) -> Cell:
+def _cut_cell(grey: Grey, quad: npt.NDArray[np.float64], box: Box, boxes: Sequence[Box], darkness: Grey) -> Cell:
     side = min(box.width, box.height)
     scale = min(_side(quad) / ((box.width + box.height) / 2), _SIDE_PX / side)
     margin = max(1, round(_MARGIN_SHARE * side * scale))
@@ -84,10 +94,20 @@ def _cut_cell(grey: Grey, quad: npt.NDArray[np.float64], box: Box, darkness: Gre
     paper = _paper(_blank_out(cell, expected))
     clean = _without_print(cell, paper, expected, scale)
     ink = (cv2.subtract(paper, clean) > _INK_CONTRAST).astype(np.uint8)
-    strokes = _Strokes.of(ink, expected, margin)
-    strange = strokes.strange()
-    solid = _solid_print(expected, scale)
-    return Cell(grey=_paint_over(clean, paper, ink, strange[strokes.labels]), cut_off=strokes.cut_off(strange, solid))
+    strokes = _Strokes.of(ink, expected, margin, _other_boxes(box, boxes, scale, margin, cell.shape))
+    grey_cell = _paint_over(clean, paper, ink, ~strokes.own[strokes.labels] & (ink > 0))
+    return Cell(grey=grey_cell, doubtful=strokes.doubtful(_solid_print(expected, scale), side * scale))
+
+
+def _other_boxes(box: Box, boxes: Sequence[Box], scale: float, margin: int, shape: tuple[int, ...]) -> Mask:
+    """Mark the other fields' boxes on a cell, bool (h, w)."""
+    mask = np.zeros(shape, bool)
+    for other in boxes:
+        left, right = (round((x - box.left) * scale) + margin for x in (other.left, other.right))
+        top, bottom = (round((y - box.top) * scale) + margin for y in (other.top, other.bottom))
+        if other is not box and right > 0 and bottom > 0:
+            mask[max(top, 0) : bottom, max(left, 0) : right] = True
+    return mask
 
 
 def _side(quad: npt.NDArray[np.float64]) -> float:
@@ -187,45 +207,56 @@ def _darkest_on_both_sides(grey: Grey, distance: int) -> Grey:
 class _Strokes:
     """The connected strokes of a cell; number 0 is the paper.
 
-    `labels`: int32 (h, w). For each stroke: `area`, `inside` the box and `on_print`, in pixels; its longer side
-    `size`; whether it touches the cell's `edge`.
+    `labels`: int32 (h, w). For each stroke: `area`, `inside` the box and in `others`' boxes, in pixels; its longer side
+    `size`; whether it touches the cell's `edge`, whether it is what `remains` of the print, and whether it is the
+    field's `own`.
     """
 
     labels: npt.NDArray[np.int32]
     area: npt.NDArray[np.int64]
     inside: npt.NDArray[np.int64]
-    on_print: npt.NDArray[np.int64]
+    others: npt.NDArray[np.int64]
     size: npt.NDArray[np.int32]
     edge: Mask
+    remains: Mask
+    own: Mask
 
     @classmethod
-    def of(cls, ink: Grey, expected: Grey, margin: int) -> _Strokes:
+    def of(cls, ink: Grey, expected: Grey, margin: int, other_boxes: Mask) -> _Strokes:
         """Find the strokes in a mask of ink; the box ends `margin` pixels before the cell's edges."""
         count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+        area = stats[:, cv2.CC_STAT_AREA]
+        inside = np.bincount(labels[margin:-margin, margin:-margin].ravel(), minlength=count)
         near_print = _widen((expected > 0).astype(np.uint8), _REMAINS_REACH_PX) > 0
+        remains = np.bincount(labels[near_print], minlength=count) > _REMAINS_SHARE * area
+        own = (inside >= _NEIGHBOUR_SHARE * area) & ~remains
+        own[0] = False
         far = stats[:, :2] + stats[:, 2:4]
         return cls(
             labels=labels,
-            area=stats[:, cv2.CC_STAT_AREA],
-            inside=np.bincount(labels[margin:-margin, margin:-margin].ravel(), minlength=count),
-            on_print=np.bincount(labels[near_print], minlength=count),
+            area=area,
+            inside=inside,
+            others=np.bincount(labels[other_boxes], minlength=count),
             size=stats[:, 2:4].max(axis=1),
             edge=(stats[:, :2] == 0).any(axis=1) | (far == ink.shape[::-1]).any(axis=1),
+            remains=remains,
+            own=own,
         )
 
-    def strange(self) -> Mask:
-        """Mark what is not this field's: strokes mostly outside the box, and remains of print; bool (N,)."""
-        strange = (self.inside < _NEIGHBOUR_SHARE * self.area) | (self.on_print > _REMAINS_SHARE * self.area)
-        strange[0] = False
-        return strange
+    def doubtful(self, solid: Grey, side_px: float) -> bool:
+        """Tell whether the crop may not show what was written; `side_px`: the box's smaller side on the cell."""
+        shared = self.own & (self.inside < _OWN_SHARE * self.area)
+        leaving = self.own & self.edge & (self.inside < _LEAVING_SHARE * self.area)
+        hidden = self.own & (np.bincount(self.labels[_widen(solid, 2) > 0], minlength=len(self.own)) >= _TOUCHING_PX)
+        return bool((shared | leaving | hidden).any()) or self._written_beside(side_px)
 
-    def cut_off(self, strange: Mask, solid: Grey) -> bool:
-        """Tell whether a stroke of this field runs into solid print, or leaves the cell with a good part of itself."""
-        own = ~strange
-        own[0] = False
-        leaving = own & self.edge & (self.inside < _LEAVING_SHARE * self.area)
-        touching = np.bincount(self.labels[_widen(solid, 2) > 0], minlength=len(own)) >= _TOUCHING_PX
-        return bool((leaving | (own & touching)).any())
+    def _written_beside(self, side_px: float) -> bool:
+        """Tell whether the box is empty and a stroke that lies in no box stands beside it."""
+        if (self.own & (self.size > _SPECK_SHARE * side_px)).any():
+            return False
+        homeless = ~self.own & ~self.remains & (self.others < _OWN_SHARE * self.area)
+        homeless[0] = False
+        return bool((homeless & (self.size > _BESIDE_SHARE * side_px)).any())
 
 
 def _paint_over(cell: Grey, paper: Grey, ink: Grey, strange: Mask) -> Grey:
