@@ -1,0 +1,263 @@
+"""What a person writes into a cell: strings of one hand, halves, decimals, dashes, and what nobody can read.
+
+Labels use the reader's vocabulary: 0-9, ".", "½", "-" (a stroke: not attempted), "x" (cannot be read).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sheetwatch.lab.compose_half import half
+from sheetwatch.lab.strokes import Glyph, smoothed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+    from sheetwatch.lab.strokes import StrokeSet
+
+    Points = npt.NDArray[np.float32]
+    Rng = np.random.Generator
+
+# Letters and symbols that are also digits in some hand: they teach nothing as rejects. Y, y and h are fused halves.
+LOOKALIKES = frozenset("lIiOoQDSsZzbgqBJjyYhjUuVvLrtTaeG|()[]{}!;:\"'`.,-_~/\\%<>^?&$@=")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Writing:
+    """Strokes laid out in units of digit height, y 0 to 1 down; and what they say."""
+
+    strokes: tuple[Points, ...]
+    label: str
+
+
+class Hand:
+    """Writes strings in the hands of a set of writers."""
+
+    def __init__(self, digits: StrokeSet, letters: StrokeSet, symbols: StrokeSet) -> None:
+        self._digits = digits
+        self._letters = letters
+        self._symbols = symbols
+        self._reject_letters = [label for label in letters.labels if label not in LOOKALIKES]
+        self._reject_symbols = [label for label in symbols.labels if label not in LOOKALIKES]
+
+    def write(self, rng: Rng) -> Writing:
+        """Something that a person may write into a cell, likely things oftener."""
+        kinds: tuple[tuple[float, Callable[[Rng], Writing]], ...] = (
+            (0.30, self.digit),
+            (0.18, self.number),
+            (0.20, self.with_half),
+            (0.09, self.decimal),
+            (0.06, self.stroke),
+            (0.06, self.letters),
+            (0.05, self.scribble),
+            (0.06, self.struck_out),
+        )
+        draw = rng.random() * sum(share for share, _ in kinds)
+        for share, kind in kinds:
+            draw -= share
+            if draw < 0:
+                return kind(rng)
+        return self.digit(rng)
+
+    def digit(self, rng: Rng) -> Writing:
+        """One digit, sometimes ringed."""
+        writing = self._string(rng, str(rng.integers(10)))
+        return _ringed(rng, writing) if rng.random() < 0.02 else writing
+
+    def number(self, rng: Rng) -> Writing:
+        """Two or three digits, rarely up to twelve."""
+        draw = rng.random()
+        if draw < 0.62:
+            text = str(rng.integers(10, 100)) if rng.random() < 0.9 else f"{rng.integers(100):02d}"
+        elif draw < 0.8:
+            text = "100" if rng.random() < 0.3 else f"{rng.integers(1000):03d}"
+        else:
+            text = "".join(map(str, rng.integers(0, 10, rng.integers(4, 13))))
+        writing = self._string(rng, text)
+        return _ringed(rng, writing) if rng.random() < 0.03 else writing
+
+    def with_half(self, rng: Rng) -> Writing:
+        """½ alone or after a number; sometimes two values with a plus."""
+        draw = rng.random()
+        if draw < 0.2:
+            return self._string(rng, "½")
+        if draw < 0.24:
+            return self._string(rng, f"{rng.integers(1, 10)}½+{'½' if rng.random() < 0.5 else rng.integers(1, 10)}")
+        whole = rng.integers(0, 10) if draw < 0.75 else rng.integers(10, 100)
+        if rng.random() < 0.2:  # 1½ is the hardest: the 1 stands beside the raised 1
+            whole = 1
+        return self._string(rng, f"{whole}½")
+
+    def decimal(self, rng: Rng) -> Writing:
+        """7.5, 12.25, .5, 7."""
+        draw = rng.random()
+        whole = "" if draw < 0.06 else str(rng.integers(0, 10) if draw < 0.6 else rng.integers(10, 100))
+        part = "5" if rng.random() < 0.4 else str(rng.integers(0, 10))
+        if rng.random() < 0.15:
+            part += "5" if rng.random() < 0.5 else str(rng.integers(0, 10))
+        if whole and rng.random() < 0.06:
+            part = ""
+        return self._string(rng, f"{whole}.{part}")
+
+    def stroke(self, rng: Rng) -> Writing:
+        """A dash, a long slash, a wave: not attempted."""
+        draw = rng.random()
+        if draw < 0.3:
+            symbol = "-" if rng.random() < 0.7 else "~"
+            glyph = self._symbols.of(rng, symbol)
+            strokes = [points * np.float32(rng.uniform(0.4, 1.5)) for points in glyph.strokes]
+        elif draw < 0.7:
+            wide, rise = rng.uniform(0.35, 2.5), rng.normal(0, 0.12)
+            strokes = [smoothed([(0, 0), (wide / 2, rng.normal(0, 0.05)), (wide, -rise * wide)])]
+        else:
+            wide, high = rng.uniform(0.7, 2.5), rng.uniform(0.5, 1.2)
+            up = [(0.0, high), (wide / 2, high / 2 + rng.normal(0, 0.08)), (wide, 0.0)]
+            strokes = [smoothed(up if rng.random() < 0.8 else [(x, high - y) for x, y in up])]
+        if rng.random() < 0.12:
+            strokes = [
+                *strokes,
+                *(points + np.array([rng.normal(0, 0.1), rng.uniform(0.15, 0.4)], np.float32) for points in strokes),
+            ]
+            return Writing(tuple(strokes), "-")
+        return Writing(tuple(strokes), "-")
+
+    def letters(self, rng: Rng) -> Writing:
+        """One to three letters or symbols, or a letter beside a number."""
+        glyphs = [self._reject(rng) for _ in range(1 if rng.random() < 0.7 else int(rng.integers(2, 4)))]
+        label = "x" * len(glyphs)
+        if rng.random() < 0.15:
+            digit = str(rng.integers(10))
+            glyphs, label = [self._digits.of(rng, digit), *glyphs], digit + label
+        return Writing(tuple(_in_a_row(rng, glyphs)), label)
+
+    def scribble(self, rng: Rng) -> Writing:
+        """A tangle, a tick, or a signature's beginning."""
+        draw = rng.random()
+        if draw < 0.25:
+            low = rng.uniform(0.15, 0.4)
+            tick = [(0, rng.uniform(0.4, 0.7)), (low, 1.0), (low + rng.uniform(0.4, 1.2), rng.uniform(-0.3, 0.2))]
+            return Writing((smoothed(tick, 1),), "x")
+        turns = int(rng.integers(6, 22))
+        wide = rng.uniform(0.5, 2.5)
+        if draw < 0.6:  # a tangle
+            path = np.stack([rng.uniform(0, wide, turns), rng.uniform(0, 1, turns)], axis=1)
+        else:  # runs along
+            path = np.stack(
+                [np.linspace(0, wide, turns) + rng.normal(0, 0.12, turns), rng.uniform(0, 1, turns)], axis=1
+            )
+        return Writing((smoothed([tuple(point) for point in path]),), "x")
+
+    def struck_out(self, rng: Rng) -> Writing:
+        """A value struck out, with or without the new one beside it; or one digit over another."""
+        old = str(rng.integers(10)) if rng.random() < 0.6 else str(rng.integers(10, 100))
+        first = self._string(rng, old)
+        wide = _width(first.strokes)
+        if rng.random() < 0.3:
+            other = str((int(old[0]) + int(rng.integers(1, 10))) % 10)
+            glyph = self._digits.of(rng, other)
+            shift = np.array([rng.normal(0, 0.06), rng.normal(0, 0.06)], np.float32)
+            over = [points + shift for points in glyph.strokes]
+            return Writing((*first.strokes, *over), "x")
+        # one line through a 7 or a 0 would be a barred 7, a slashed 0
+        strokes = [*first.strokes, *_strike(rng, wide, least=2 if old in {"0", "7"} else 1)]
+        if rng.random() < 0.45:
+            new = self._string(rng, str(rng.integers(10)) if rng.random() < 0.7 else str(rng.integers(10, 100)))
+            shift = np.array([wide + rng.uniform(0.15, 0.6), rng.normal(0, 0.15)], np.float32)
+            strokes += [points + shift for points in new.strokes]
+            return Writing(tuple(strokes), "x" + new.label)
+        return Writing(tuple(strokes), "x")
+
+    def _reject(self, rng: Rng) -> Glyph:
+        if rng.random() < 0.75:
+            return self._letters.of(rng, self._reject_letters[int(rng.integers(len(self._reject_letters)))])
+        return self._symbols.of(rng, self._reject_symbols[int(rng.integers(len(self._reject_symbols)))])
+
+    def _string(self, rng: Rng, text: str) -> Writing:
+        """The text in one hand (one time in five digits of several hands)."""
+        writer = self._digits.any_writer(rng) if rng.random() < 0.8 else None
+        glyphs = [self._symbol(rng, symbol, writer) for symbol in text]
+        label = text.replace("+", "x")
+        return Writing(tuple(_in_a_row(rng, glyphs)), label)
+
+    def _symbol(self, rng: Rng, symbol: str, writer: int | None) -> Glyph:
+        if symbol == "½":
+            return half(rng, self._digits, writer)
+        if symbol == ".":
+            return _point(rng)
+        if symbol == "+":
+            return self._symbols.of(rng, "+")
+        glyph = self._digits.of(rng, symbol, writer)
+        if symbol == "7" and rng.random() < 0.2:
+            return _barred(rng, glyph)
+        return glyph
+
+
+def _in_a_row(rng: Rng, glyphs: list[Glyph]) -> list[Points]:
+    """Symbols side by side; apart, touching, or overlapping, as this hand does."""
+    gap = rng.uniform(-0.05, 0.45) if rng.random() < 0.85 else rng.uniform(-0.2, 0.0)
+    uneven = rng.uniform(0.0, 0.08)
+    strokes: list[Points] = []
+    left = 0.0
+    for glyph in glyphs:
+        size = 1.0 + rng.normal(0, uneven)
+        shift = np.array([left, rng.normal(0, uneven)], np.float32)
+        strokes += [points * np.float32(size) + shift for points in glyph.strokes]
+        left += glyph.width * size + gap * rng.uniform(0.6, 1.4) + (0.12 if glyph.width < 0.15 else 0.0)
+    return strokes
+
+
+def _point(rng: Rng) -> Glyph:
+    """A decimal point, or a comma, on or near the base line."""
+    base = rng.uniform(0.8, 1.05)
+    tail = (rng.uniform(-0.12, 0.02), rng.uniform(0.08, 0.25)) if rng.random() < 0.35 else (0.03, 0.02)
+    dot = np.array([[0.1, base], [0.1 + tail[0], base + tail[1]]], np.float32)
+    return Glyph((dot,))
+
+
+def _barred(rng: Rng, glyph: Glyph) -> Glyph:
+    """A 7 with a bar through its stem."""
+    middle, y = glyph.width * rng.uniform(0.35, 0.65), rng.uniform(0.35, 0.65)
+    reach, rise = rng.uniform(0.15, 0.45), rng.normal(0.02, 0.06)
+    bar = np.array([[max(0.0, middle - reach), y + rise], [middle + reach, y - rise]], np.float32)
+    return Glyph((*glyph.strokes, bar))
+
+
+def _ringed(rng: Rng, writing: Writing) -> Writing:
+    """A circle round the value: it still counts."""
+    wide = _width(writing.strokes)
+    angles = np.linspace(0, 2 * np.pi * rng.uniform(0.95, 1.1), 24) + rng.uniform(0, 6)
+    reach = np.array([wide / 2 + rng.uniform(0.25, 0.5), 0.5 + rng.uniform(0.15, 0.4)])
+    ring = np.stack([np.cos(angles), np.sin(angles)], axis=1) * reach + np.array([wide / 2, 0.5])
+    return Writing((*writing.strokes, ring.astype(np.float32)), writing.label)
+
+
+def _strike(rng: Rng, wide: float, *, least: int) -> list[Points]:
+    """One to four strokes through a value, level, slanted or crossed, or a zigzag over it."""
+    if rng.random() < 0.3:
+        turns = int(rng.integers(4, 9))
+        across = np.linspace(-0.1, wide + 0.1, turns)
+        path = [(float(x), rng.uniform(0.1, 0.35) if i % 2 else rng.uniform(0.65, 0.9)) for i, x in enumerate(across)]
+        return [smoothed(path, 1)]
+    slope = rng.choice([0.0, 0.0, 0.6, -0.6]) + rng.normal(0, 0.1)
+    lines = []
+    for _ in range(int(rng.integers(least if abs(slope) < 0.4 else 2, 4))):
+        middle = rng.uniform(0.3, 0.7)
+        lines.append(
+            smoothed(
+                [
+                    (-0.15, middle + slope * 0.5),
+                    (wide / 2, middle + rng.normal(0, 0.04)),
+                    (wide + 0.15, middle - slope * 0.5),
+                ]
+            )
+        )
+    return lines
+
+
+def _width(strokes: tuple[Points, ...]) -> float:
+    return max(float(points[:, 0].max()) for points in strokes)

@@ -1,0 +1,177 @@
+"""Calibration on held-out hands: temperature, log-odds, and how much risk goes with how much coverage."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sheetwatch.domain import Field, FieldKind, State
+from sheetwatch.lab.compose import Composer
+from sheetwatch.lab.dataset import load_sources
+from sheetwatch.reader.calibrate import calibrated
+from sheetwatch.reader.decode import exact_probability, frames_of, n_best
+from sheetwatch.reader.grammar import meaning_of, meanings
+from sheetwatch.reader.manifest import Calibration, RiskPoint
+from sheetwatch.reader.normalise import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    Logits = npt.NDArray[np.float32]
+    Floats = npt.NDArray[np.float64]
+    Flags = npt.NDArray[np.bool_]
+
+# Values of any size and step: what a field allows is a prior on top of what the ink says.
+_ANY = Field(name="any", kind=FieldKind.MARK, step=0.001)
+_TEMPERATURES = np.geomspace(0.6, 3.0, 21)
+_TEMPERATURE_CELLS = 3000
+_POINTS = 80
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HeldOut:
+    """A held-out cell as the network sees it. `logits` is None where no ink was found."""
+
+    label: str
+    logits: Logits | None
+    left_out: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcomes:
+    """Best readings: the network's probability, whether it is right, and whether it could be accepted at all."""
+
+    sure: Floats
+    right: Flags
+    readable: Flags
+
+
+def held_out_cells(
+    folder: Path, count: int, seed: int, run: Callable[[npt.NDArray[np.uint8]], Logits]
+) -> list[HeldOut]:
+    """Compose cells from hands that were not trained on and run the network on them."""
+    composer = Composer(load_sources(folder, held_out=True))
+    rng = np.random.default_rng([seed, 99])
+    cells = []
+    for _ in range(count):
+        cell = composer.compose(rng)
+        prepared = prepare(cell.grey)
+        logits = None if prepared.picture is None else run(prepared.picture)
+        cells.append(HeldOut(label=cell.label, logits=logits, left_out=prepared.left_out))
+    return cells
+
+
+def calibrate(cells: Sequence[HeldOut]) -> tuple[Calibration, tuple[RiskPoint, ...]]:
+    """Fit the calibration and tabulate its risk and coverage."""
+    inked = [cell for cell in cells if cell.logits is not None]
+    temperature = _best_temperature(inked[:_TEMPERATURE_CELLS])
+    outcomes = _outcomes(inked, temperature)
+    slope, offset = _fit_log_odds(outcomes)
+    calibration = Calibration(
+        temperature=temperature,
+        slope=slope,
+        offset=offset,
+        ceiling=_ceiling(outcomes),
+        empty=_empty_probability(cells, left_out=False),
+        doubtful_empty=_empty_probability(cells, left_out=True),
+    )
+    return calibration, risk_coverage(outcomes, calibration)
+
+
+def risk_coverage(outcomes: Outcomes, calibration: Calibration) -> tuple[RiskPoint, ...]:
+    """How many readings have at least each of a range of probabilities, and how many of those are wrong."""
+    sure = np.array([calibrated(float(p), calibration) for p in outcomes.sure[outcomes.readable]])
+    wrong = ~outcomes.right[outcomes.readable]
+    order = np.argsort(-sure, kind="stable")
+    wrong_so_far = np.cumsum(wrong[order])
+    counts = np.unique(np.geomspace(min(100, len(order)), len(order), _POINTS).astype(int)) if len(order) else []
+    return tuple(
+        RiskPoint(
+            threshold=round(float(sure[order[count - 1]]), 7),
+            accepted=int(count),
+            wrong=int(wrong_so_far[count - 1]),
+            error_bound=round(upper_bound(int(wrong_so_far[count - 1]), int(count)), 7),
+        )
+        for count in counts
+    )
+
+
+def upper_bound(wrong: int, count: int, confidence: float = _CONFIDENCE) -> float:
+    """The largest error rate that so few wrong ones do not refute (exact, one-sided: Clopper and Pearson 1934)."""
+    low, high = wrong / count, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _at_most(wrong, count, middle) > 1 - confidence else (low, middle)
+    return high
+
+
+def _at_most(wrong: int, count: int, rate: float) -> float:
+    """The binomial probability of at most so many wrong ones."""
+    if rate >= 1.0:
+        return float(wrong >= count)
+    if rate <= 0.0:
+        return 1.0
+    whole = math.lgamma(count + 1)
+    logs = [
+        whole - math.lgamma(k + 1) - math.lgamma(count - k + 1) + k * math.log(rate) + (count - k) * math.log1p(-rate)
+        for k in range(wrong + 1)
+    ]
+    return min(1.0, math.fsum(math.exp(value) for value in logs))
+
+
+def _best_temperature(cells: Sequence[HeldOut]) -> float:
+    """The temperature under which the true strings are likeliest."""
+    losses = [sum(_loss(cell, float(temperature)) for cell in cells) for temperature in _TEMPERATURES]
+    return round(float(_TEMPERATURES[int(np.argmin(losses))]), 4)
+
+
+def _loss(cell: HeldOut, temperature: float) -> float:
+    assert cell.logits is not None  # noqa: S101 - only inked cells come here
+    return min(12.0, -math.log(max(1e-300, exact_probability(frames_of(cell.logits, temperature), cell.label))))
+
+
+def _outcomes(cells: Iterable[HeldOut], temperature: float) -> Outcomes:
+    sure, right, readable = [], [], []
+    for cell in cells:
+        assert cell.logits is not None  # noqa: S101 - only inked cells come here
+        best = meanings(n_best(frames_of(cell.logits, temperature)), _ANY)[0]
+        sure.append(best.probability)
+        right.append((best.state, best.value) == meaning_of(cell.label, _ANY))
+        readable.append(best.state is not State.UNREADABLE)
+    return Outcomes(sure=np.array(sure), right=np.array(right), readable=np.array(readable))
+
+
+def _fit_log_odds(outcomes: Outcomes) -> tuple[float, float]:
+    """Slope and offset of the log-odds that make the outcomes likeliest (Newton's method on the logistic loss)."""
+    clipped = np.clip(outcomes.sure, 1e-9, 1 - 1e-9)
+    x = np.stack([np.log(clipped / (1 - clipped)), np.ones_like(clipped)], axis=1)
+    weights = np.array([1.0, 0.0])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
+        gradient = x.T @ (p - outcomes.right)
+        curvature = (x * (p * (1 - p))[:, None]).T @ x + 1e-6 * np.eye(2)
+        weights -= np.linalg.solve(curvature, gradient)
+    return round(float(weights[0]), 4), round(float(weights[1]), 4)
+
+
+def _ceiling(outcomes: Outcomes) -> float:
+    """One minus the error rate of the surest half, counted as if one more were wrong."""
+    order = np.argsort(-outcomes.sure, kind="stable")[: len(outcomes.sure) // 2]
+    return round(1.0 - (int((~outcomes.right[order]).sum()) + 1) / (len(order) + 1), 6)
+
+
+def _empty_probability(cells: Sequence[HeldOut], *, left_out: bool) -> float:
+    """How likely a cell without ink found is empty, when as many cells are written as empty."""
+    shares = []
+    for empty in (True, False):
+        mine = [cell for cell in cells if (cell.label == "") is empty]
+        silent = sum(cell.logits is None and cell.left_out is left_out for cell in mine)
+        shares.append((silent + 0.5) / (len(mine) + 1.0))
+    return round(shares[0] / (shares[0] + shares[1]), 6)

@@ -1,0 +1,36 @@
+"""Probabilities that hold: the network's posterior sharpened or softened, and the threshold for an error bound."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sheetwatch.reader.grammar import Meaning
+    from sheetwatch.reader.manifest import Calibration, RiskPoint
+
+_NEVER = 1.0
+
+
+def calibrated(probability: float, calibration: Calibration) -> float:
+    """The probability that a reading is right which the network gives this probability (Platt 1999)."""
+    clipped = min(max(probability, 1e-9), 1.0 - 1e-9)
+    odds = calibration.slope * math.log(clipped / (1.0 - clipped)) + calibration.offset
+    return calibration.ceiling / (1.0 + math.exp(-max(-500.0, min(500.0, odds))))
+
+
+def sharpened(ranked: Sequence[Meaning], calibration: Calibration) -> list[Meaning]:
+    """The best meaning with its calibrated probability, the others sharing the rest as before."""
+    best, *others = ranked
+    sure = calibrated(best.probability, calibration)
+    rest = sum(one.probability for one in others)
+    share = (1.0 - sure) / rest if rest > 0.0 else 0.0
+    return [replace(best, probability=sure), *(replace(one, probability=one.probability * share) for one in others)]
+
+
+def smallest_threshold(table: Iterable[RiskPoint], max_error: float) -> float:
+    """The lowest threshold of the table whose error bound is small enough; 1.0, which no reading reaches, if none."""
+    return min((point.threshold for point in table if point.error_bound <= max_error), default=_NEVER)

@@ -1,0 +1,81 @@
+"""What strings mean in a field: "07" is 7, "7½" is 7.5, "-" is not attempted, "7x" cannot be read."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sheetwatch.domain import FieldKind, State, canonical_number, parse_number
+from sheetwatch.reader.vocabulary import STROKE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sheetwatch.domain import Field
+    from sheetwatch.reader.decode import Spelling
+
+# How much less likely than a fitting value it is, before the ink is looked at, that a person writes one that the
+# field does not allow. Clear handwriting outweighs it, and then the rules say out-of-range.
+_IMPLAUSIBLE = 0.02
+
+_NUMBER = re.compile(r"(?:\d+½?|\d+\.\d+|\.\d+|½)\.?")
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """A value with its state, and how likely the ink says it."""
+
+    state: State
+    value: str
+    probability: float
+
+
+def meaning_of(text: str, field: Field) -> tuple[State, str]:
+    """State and canonical value of one string in this field."""
+    if not text:
+        return State.EMPTY, ""
+    if not text.strip(STROKE):
+        return State.NOT_ATTEMPTED, ""
+    if field.kind is FieldKind.DIGITS:
+        plain = text.removesuffix(".")
+        return (State.WRITTEN, plain) if _DIGITS.fullmatch(plain) else (State.UNREADABLE, "")
+    if not _NUMBER.fullmatch(text):
+        return State.UNREADABLE, ""
+    return State.WRITTEN, canonical_number(parse_number(_spelled_out(text)))
+
+
+def meanings(spellings: Iterable[Spelling], field: Field) -> list[Meaning]:
+    """The values that these spellings stand for, likeliest first; spellings of one value are summed.
+
+    What no spelling accounts for counts as unreadable.
+    """
+    weights: dict[tuple[State, str], float] = defaultdict(float)
+    missed = 1.0
+    for spelling in spellings:
+        state, value = meaning_of(spelling.text, field)
+        weights[state, value] += spelling.probability * _plausibility(state, value, field)
+        missed -= spelling.probability
+    weights[State.UNREADABLE, ""] += max(0.0, missed)
+    total = sum(weights.values())
+    ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+    return [Meaning(state=state, value=value, probability=weight / total) for (state, value), weight in ranked]
+
+
+def _spelled_out(text: str) -> str:
+    """As `parse_number` takes it: ".5" as "0.5", and no full stop at the end."""
+    plain = text.removesuffix(".")
+    return f"0{plain}" if plain.startswith(".") else plain
+
+
+def _plausibility(state: State, value: str, field: Field) -> float:
+    if state is not State.WRITTEN:
+        return 1.0
+    if field.kind is FieldKind.DIGITS:
+        fits = field.length is None or len(value) == field.length
+    else:
+        fits = field.allows(Decimal(value))
+    return 1.0 if fits else _IMPLAUSIBLE

@@ -1,0 +1,230 @@
+"""A crop of any size, light and contrast as the picture that the network knows; training and reading share it.
+
+The network's picture is 32 rows high: the ink, scaled with its aspect kept to about 24 rows, 255 = full ink,
+0 = paper. Its width is one of `WIDTHS`, the smallest that holds the ink. What lies outside the ink's extent is paper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Grey = npt.NDArray[np.uint8]
+    Real = npt.NDArray[np.float32]
+    Mask = npt.NDArray[np.uint8]
+
+HEIGHT = 32
+WIDTHS = (64, 128, 256)
+VERSION = 1
+
+_SMALLEST_SIDE = 6  # pixels; nobody can read less
+_INK_ROWS = 24.0  # rows that the ink fills
+_SIDE_MARGIN = 4  # columns of paper kept left and right of the ink
+_WORK_ROWS = 72  # crops are reduced to this height first: digits then are 25 to 60 px high
+_MAX_ASPECT = 12.0
+_LEAST_CONTRAST = 0.055  # of the paper's light; fainter strokes cannot be told from scanner noise
+_SMALLEST_SHARE = 0.3  # ink lower than this share of the crop is not blown up to full height
+_LINE_BAND = 0.24  # printed borders lie in this outer share of the crop
+_LINE_SHARE = 0.55  # and run along at least this share of it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ink:
+    """How dark each pixel is against its paper.
+
+    `dark`: float32 (H, W), 0 = paper, 1 = black; `mask`: uint8 (H, W), 1 where there may be ink; `sure`: 1 where no
+    paper noise is as dark.
+    """
+
+    dark: Real
+    mask: Mask
+    sure: Mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A crop ready for the network.
+
+    `picture`: uint8 (32, W) with W in `WIDTHS`, 255 = ink, or None when there is nothing to read; `left_out`: more
+    than specks was taken for a border's rest or a neighbour's stroke.
+    """
+
+    picture: Grey | None
+    left_out: bool = False
+
+
+def normalise(cell: Grey) -> Grey | None:
+    """The network's picture of a crop, or None when there is nothing to read; see `Prepared`."""
+    return prepare(cell).picture
+
+
+def prepare(cell: Grey) -> Prepared:
+    """Find the ink of a crop and scale it for the network.
+
+    cell: uint8 (H, W), dark ink on light paper, any size.
+    """
+    if cell.size == 0 or min(cell.shape) < _SMALLEST_SIDE:
+        return Prepared(None)
+    ink = find_ink(_reduced(cell))
+    borders = _borders(ink.mask)
+    kept, left_out = _written(ink, borders)
+    if not kept.any():
+        return Prepared(None, left_out)
+    near = cv2.dilate(kept, np.ones((3, 3), np.uint8))
+    dark = np.where((borders > 0) & (near == 0), np.float32(0), ink.dark)
+    return Prepared(_picture(_stretched(dark, kept), kept), left_out)
+
+
+def find_ink(cell: Grey) -> Ink:
+    """Flatten the light and find the pixels darker than paper noise explains."""
+    smooth = cv2.GaussianBlur(cell, (3, 3), 0).astype(np.float32)
+    paper = _paper_light(smooth)
+    dark: Real = np.clip((paper - smooth) / np.maximum(paper, 24.0), 0.0, 1.0)
+    # the lower ranks are paper even where ink covers half of the crop
+    tenth, middle, upper = _ranked(dark[::2, ::2], 0.10, 0.35, 0.40)
+    spread = (upper - tenth) / 1.03
+    dark = np.clip(dark - np.float32(middle), 0.0, 1.0)
+    grain = _grain(smooth)
+    mask = (dark > max(_LEAST_CONTRAST, 1.6 * spread, 3.0 * grain)).astype(np.uint8)
+    sure = (dark > max(1.5 * _LEAST_CONTRAST, 2.6 * spread, 5.5 * grain)).astype(np.uint8)
+    return Ink(dark, mask, sure)
+
+
+def _grain(smooth: Real) -> float:
+    """Standard deviation of the paper's grain, as a share of its light; slow shadows and strokes do not count."""
+    some = smooth[::2]
+    steps = np.abs(some[:, 2::2] - some[:, :-2:2])
+    (low,), (light,) = _ranked(steps, 0.35), _ranked(some[:, ::2], 0.70)
+    return 1.55 * low / max(light, 24.0)  # 35 % of normal steps are below 0.45 of their spread, 0.64 of the grain's
+
+
+def _ranked(values: Real, *shares: float) -> tuple[float, ...]:
+    """The values at these shares of the sorted order; numpy's percentile takes longer than the sorting."""
+    ordered = np.sort(values, axis=None)
+    return tuple(float(ordered[int(share * (ordered.size - 1))]) for share in shares)
+
+
+def _reduced(cell: Grey) -> Grey:
+    """The crop at most 72 rows high and 12 times as wide."""
+    rows, columns = cell.shape
+    height = min(rows, _WORK_ROWS)
+    width = min(max(4, round(columns * height / rows)), int(height * _MAX_ASPECT))
+    if (height, width) == (rows, columns):
+        return cell
+    return np.asarray(cv2.resize(cell, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _paper_light(smooth: Real) -> Real:
+    """The light of the paper behind the ink: a closing wider than any stroke, smoothed; found on every third pixel."""
+    rows, columns = smooth.shape
+    step = 3 if min(rows, columns) >= 24 else 1
+    small = cv2.dilate(smooth, np.ones((step, step), np.uint8))[step // 2 :: step, step // 2 :: step]
+    side = max(3, int(0.4 * small.shape[0]) | 1)
+    pad = side // 2
+    framed = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REFLECT)
+    closed = cv2.morphologyEx(framed, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    blurred = cv2.blur(closed, (side, side))[pad:-pad, pad:-pad]
+    return np.asarray(cv2.resize(blurred, (columns, rows), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+
+
+def _written(ink: Ink, borders: Mask) -> tuple[Mask, bool]:
+    """The mask without printed borders, specks, noise and strokes that come in from the neighbours.
+
+    Also whether more than specks was left out.
+    """
+    free = ink.mask & ~borders & 1
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(free, connectivity=8)
+    if count < 2:
+        return np.zeros_like(ink.mask), False
+    sure = np.zeros(count, np.bool_)
+    sure[parts[ink.sure > 0]] = True
+    sure[0] = False
+    keep, left_out = _worth_keeping(stats[sure], free.shape)
+    wanted = np.zeros(count, np.uint8)
+    wanted[sure] = keep
+    return np.asarray(wanted[parts], dtype=np.uint8), left_out
+
+
+def _borders(mask: Mask) -> Mask:
+    """Long straight lines along the edges, which a printed box leaves in its crop."""
+    lines = _lines_along_rows(mask) | _lines_along_rows(np.ascontiguousarray(mask.T)).T
+    return np.asarray(lines, dtype=np.uint8)
+
+
+def _lines_along_rows(mask: Mask) -> Mask:
+    """Lines in the upper and lower band that run from side to side, or hug the edge and run out at one side.
+
+    A 1 or the bar of a 7 in a tight crop is as long, but ends before the crop does.
+    """
+    rows, columns = mask.shape
+    length = max(6, int(_LINE_SHARE * columns))
+    thick = cv2.dilate(mask, np.ones((3, 1), np.uint8))
+    lines = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8), borderValue=0)
+    band = max(2, int(_LINE_BAND * rows))
+    lines[band : rows - band] = 0
+    if not lines.any():
+        return np.asarray(lines, dtype=np.uint8)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
+    left, top, width, height = (stats[:, column] for column in range(4))
+    at_left, at_right = left <= 2, left + width >= columns - 2
+    hugs = (top + height <= 0.12 * rows + 2) | (top >= 0.88 * rows - 2)
+    printed = (at_left & at_right) | ((at_left | at_right) & hugs)
+    printed[0] = False
+    return np.asarray(printed.astype(np.uint8)[parts], dtype=np.uint8)
+
+
+def _worth_keeping(stats: npt.NDArray[np.int32], shape: tuple[int, ...]) -> tuple[npt.NDArray[np.bool_], bool]:
+    """For each connected part whether it belongs to what was written here; and whether more than specks does not."""
+    rows, columns = shape
+    left, top, width, height, area = (stats[:, column] for column in range(5))
+    speck = (area < max(3.0, (0.055 * rows) ** 2)) | (np.maximum(width, height) < 0.09 * rows)
+    edge = max(1, round(0.05 * rows))  # a removed border leaves a gap
+    at_rows_end = (top <= edge) | (top + height >= rows - edge)
+    at_columns_end = (left <= edge) | (left + width >= columns - edge)
+    sliver = (at_rows_end & (height < 0.16 * rows)) | (at_columns_end & (width < 0.16 * min(rows, columns)))
+    keep = ~(speck | sliver)
+    if keep.any():
+        small = area < 0.35 * area[keep].max()
+        reach = np.minimum(np.where(at_columns_end, width, rows), np.where(at_rows_end, height, rows))
+        keep &= ~((at_rows_end | at_columns_end) & small & (reach < 0.26 * rows))
+    return keep, bool((~speck & ~keep).any())
+
+
+def _stretched(dark: Real, kept: Mask) -> Real:
+    """Ink strength so that what was written reaches 1, however faint or red the pen."""
+    written = dark[kept > 0]
+    full = max(2.0 * _LEAST_CONTRAST, *_ranked(written, 0.85))
+    low = 0.15 * full
+    return np.asarray(np.clip((dark - low) / (full - low), 0.0, 1.0), dtype=np.float32)
+
+
+def _picture(dark: Real, kept: Mask) -> Grey:
+    """Crop to the ink, scale, and set in the middle of the smallest picture that holds it."""
+    rows_with, columns_with = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
+    top, bottom = int(rows_with[0]), int(rows_with[-1]) + 1
+    left, right = int(columns_with[0]), int(columns_with[-1]) + 1
+    height = max(bottom - top, _SMALLEST_SHARE * dark.shape[0])
+    room = WIDTHS[-1] - 2 * _SIDE_MARGIN
+    scale = min(_INK_ROWS / height, room / (right - left))
+    margin = max(1, round(2.5 / scale))
+    crop = dark[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
+    size = (max(1, round(crop.shape[1] * scale)), min(HEIGHT, max(1, round(crop.shape[0] * scale))))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(np.ascontiguousarray(crop), size, interpolation=how)
+    return _centred(np.asarray(small * 255.0 + 0.5, dtype=np.uint8))
+
+
+def _centred(small: Grey) -> Grey:
+    rows, columns = small.shape
+    width = next((width for width in WIDTHS if columns + 2 * _SIDE_MARGIN - 5 <= width), WIDTHS[-1])
+    picture = np.zeros((HEIGHT, width), np.uint8)
+    small = small[:, :width]
+    row, column = (HEIGHT - rows) // 2, (width - small.shape[1]) // 2
+    picture[row : row + rows, column : column + small.shape[1]] = small
+    return picture

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sheetwatch.domain import State
+from sheetwatch.reader import comb
+from sheetwatch.reader.grammar import Meaning
+
+
+def digit(value: str, probability: float = 0.99) -> list[Meaning]:
+    return comb.single([Meaning(state=State.WRITTEN, value=value, probability=probability)])
+
+
+def empty(probability: float = 0.99) -> list[Meaning]:
+    return comb.single([Meaning(state=State.EMPTY, value="", probability=probability)])
+
+
+def test_boxes_cover_the_crop_in_order() -> None:
+    cell = np.tile(np.arange(160, dtype=np.uint8), (10, 1))
+    boxes = comb.split(cell, 16)
+    assert len(boxes) == 16
+    assert (np.concatenate(boxes, axis=1) == cell).all()
+
+
+@given(st.integers(0, 4), st.text("0123456789", min_size=1, max_size=6), st.integers(0, 4))
+def test_digits_are_joined_and_empty_ends_left_out(before: int, text: str, after: int) -> None:
+    boxes = [*[empty()] * before, *map(digit, text), *[empty()] * after]
+    best = comb.join(boxes)[0]
+    assert (best.state, best.value) == (State.WRITTEN, text)
+    assert best.probability == pytest.approx(0.99 ** len(boxes))
+
+
+def test_a_gap_between_digits_cannot_be_read() -> None:
+    assert comb.join([digit("1"), empty(), digit("2")])[0].state is State.UNREADABLE
+
+
+def test_a_comb_without_digits_is_empty() -> None:
+    assert comb.join([empty()] * 5)[0].state is State.EMPTY
+
+
+def test_the_runner_up_differs_in_the_weakest_box() -> None:
+    doubtful = comb.single(
+        [
+            Meaning(state=State.WRITTEN, value="7", probability=0.6),
+            Meaning(state=State.WRITTEN, value="1", probability=0.4),
+        ]
+    )
+    ranked = comb.join([digit("3"), doubtful, digit("5")])
+    assert [one.value for one in ranked[:2]] == ["375", "315"]
+    assert sum(one.probability for one in ranked) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("state", "value"), [(State.WRITTEN, "12"), (State.NOT_ATTEMPTED, ""), (State.UNREADABLE, "")])
+def test_a_box_takes_one_digit_or_nothing(state: State, value: str) -> None:
+    ranked = comb.single([Meaning(state=state, value=value, probability=0.9)])
+    assert ranked[0].state is State.UNREADABLE

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import groupby, product
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sheetwatch.reader.decode import exact_probability, frames_of, n_best
+from sheetwatch.reader.vocabulary import BLANK, CLASSES, SYMBOLS
+
+
+def every_string(frames: npt.NDArray[np.float64], classes: list[int]) -> dict[str, float]:
+    """The probability of every string, by going through all paths over these classes."""
+    sums: dict[str, float] = defaultdict(float)
+    for path in product(classes, repeat=len(frames)):
+        text = "".join(SYMBOLS[symbol] for symbol, _ in groupby(path) if symbol != BLANK)
+        sums[text] += float(np.prod([frame[symbol] for frame, symbol in zip(frames, path, strict=True)]))
+    return sums
+
+
+@st.composite
+def lattices(draw: st.DrawFn) -> tuple[npt.NDArray[np.float64], list[int]]:
+    """Up to five frames over three symbols and the blank."""
+    classes = [*draw(st.lists(st.integers(0, BLANK - 1), min_size=3, max_size=3, unique=True)), BLANK]
+    length = draw(st.integers(1, 5))
+    weights = np.array(draw(st.lists(st.integers(1, 100), min_size=4 * length, max_size=4 * length)), float)
+    frames = np.zeros((length, CLASSES))
+    frames[:, classes] = weights.reshape(length, 4)
+    return frames / frames.sum(axis=1, keepdims=True), classes
+
+
+@given(lattices())
+def test_exact_probabilities_are_those_of_brute_force(case: tuple[npt.NDArray[np.float64], list[int]]) -> None:
+    frames, classes = case
+    for text, probability in every_string(frames, classes).items():
+        assert exact_probability(frames, text) == pytest.approx(probability, abs=1e-12)
+
+
+@given(lattices())
+def test_a_wide_beam_finds_the_likeliest_strings_of_brute_force(
+    case: tuple[npt.NDArray[np.float64], list[int]],
+) -> None:
+    frames, classes = case
+    best = sorted(every_string(frames, classes).values(), reverse=True)[:5]
+    found = n_best(frames, count=5, beam=10_000)
+    assert [spelling.probability for spelling in found] == pytest.approx(best, abs=1e-12)
+
+
+@given(lattices())
+def test_the_beam_as_used_finds_the_likeliest_string(case: tuple[npt.NDArray[np.float64], list[int]]) -> None:
+    frames, classes = case
+    best = max(every_string(frames, classes).values())
+    assert n_best(frames)[0].probability == pytest.approx(best, abs=1e-12)
+
+
+@given(lattices(), st.floats(0.3, 4.0))
+def test_temperature_keeps_the_order_of_a_frame(
+    case: tuple[npt.NDArray[np.float64], list[int]],
+    temperature: float,
+) -> None:
+    logits = np.log(case[0] + 1e-6)
+    softened = frames_of(logits, temperature)
+    assert softened.sum(axis=1) == pytest.approx(np.ones(len(logits)))
+    assert (softened.argmax(axis=1) == logits.argmax(axis=1)).all()
+
+
+def test_a_symbol_twice_needs_a_blank_between() -> None:
+    one, blank = SYMBOLS.index("1"), BLANK
+    frames = np.full((3, CLASSES), 1e-9)
+    frames[[0, 1, 2], [one, blank, one]] = 1.0
+    assert n_best(frames)[0].text == "11"
+    frames[1] = frames[0]
+    assert n_best(frames)[0].text == "1"

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sheetwatch.reader.normalise import HEIGHT, WIDTHS, normalise
+
+Grey = npt.NDArray[np.uint8]
+
+
+def paper(rows: int = 80, columns: int = 240, light: int = 235) -> Grey:
+    return np.full((rows, columns), light, np.uint8)
+
+
+def with_seven(cell: Grey, left: int, top: int, dark: int = 20) -> Grey:
+    size = 40
+    corners = np.array([[left, top], [left + size // 2, top], [left + size // 5, top + size]])
+    return np.asarray(cv2.polylines(cell.copy(), [corners], isClosed=False, color=dark, thickness=4), dtype=np.uint8)
+
+
+def likeness(one: Grey | None, other: Grey | None) -> float:
+    """Correlation of two pictures of one width, at the best shift of up to one pixel."""
+    assert one is not None
+    assert other is not None
+    shifts = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1)]
+    rolled = [np.roll(one, shift, (0, 1)).ravel().astype(float) for shift in shifts]
+    return max(float(np.corrcoef(candidate, other.ravel().astype(float))[0, 1]) for candidate in rolled)
+
+
+@given(st.integers(20, 180), st.integers(10, 30))
+def test_the_place_in_the_box_does_not_matter(left: int, top: int) -> None:
+    reference = normalise(with_seven(paper(), 100, 20))
+    assert likeness(normalise(with_seven(paper(), left, top)), reference) > 0.9
+
+
+@pytest.mark.parametrize("zoom", [0.5, 2.0, 4.0])
+def test_the_resolution_does_not_matter(zoom: float) -> None:
+    cell = with_seven(paper(), 100, 20)
+    scaled = np.asarray(cv2.resize(cell, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    assert likeness(normalise(scaled), normalise(cell)) > 0.93
+
+
+@pytest.mark.parametrize(("light", "dark"), [(250, 0), (250, 200), (150, 120), (90, 40)])
+def test_light_and_contrast_do_not_matter(light: int, dark: int) -> None:
+    reference = normalise(with_seven(paper(), 100, 20))
+    assert likeness(normalise(with_seven(paper(light=light), 100, 20, dark)), reference) > 0.95
+
+
+def test_a_printed_border_is_not_ink() -> None:
+    cell = with_seven(paper(), 100, 20)
+    framed = cell.copy()
+    framed[:2] = framed[-2:] = 30
+    framed[:, :2] = framed[:, -2:] = 30
+    assert likeness(normalise(framed), normalise(cell)) > 0.97
+
+
+def test_a_tall_one_in_a_tight_crop_is_ink() -> None:
+    cell = paper(40, 30)
+    cell[3:37, 3:7] = 30
+    picture = normalise(cell)
+    assert picture is not None
+    assert picture.max() > 200
+
+
+@pytest.mark.parametrize("grain", [0, 2, 6, 12])
+def test_grain_is_not_made_into_ink(grain: int) -> None:
+    rng = np.random.default_rng(3)
+    noisy = np.clip(rng.normal(200, grain, (80, 240)), 0, 255).astype(np.uint8)
+    assert normalise(noisy) is None
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 2**32 - 1))
+def test_any_crop_gives_a_picture_of_a_known_size_or_none(rows: int, columns: int, seed: int) -> None:
+    cell = np.random.default_rng(seed).integers(0, 256, (rows, columns), np.uint8)
+    picture = normalise(cell)
+    assert picture is None or (picture.dtype == np.uint8 and picture.shape in {(HEIGHT, width) for width in WIDTHS})
+
+
+@pytest.mark.parametrize("light", [0, 128, 255])
+def test_a_plain_crop_holds_nothing(light: int) -> None:
+    assert normalise(paper(light=light)) is None
