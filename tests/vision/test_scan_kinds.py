@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from typing import TYPE_CHECKING
 
 import cv2
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
-    from tests.vision.conftest import WriteTiff
+
+    from vision.conftest import WriteTiff
 
     Grey = npt.NDArray[np.uint8]
 
 EXACT = ["png", "png grey 16", "png alpha", "png palette", "tiff", "tiff lzw", "tiff deflate", "tiff packbits", "bmp"]
 EXACT += ["tiff grey 16", "tiff big", "tiff pages", "png colour 16"]
 LOSSY = ["jpeg", "jpeg progressive", "jpeg grey", "jpeg cmyk", "jpeg restarts", "tiff jpeg", "webp", "pdf"]
+PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 ONE_BIT = ["png 1", "tiff group 4", "tiff group 3", "tiff pages group 4"]
 
 
@@ -232,6 +235,69 @@ def test_missing_restart_intervals_are_noticed(grey: Grey) -> None:
     with pytest.raises(ScanError) as caught:
         first_page(half)
     assert caught.value.code is ReasonCode.INCOMPLETE_FILE
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "jpeg progressive", "jpeg grey", "jpeg cmyk"])
+def test_a_cut_jpeg_with_an_end_mark_is_noticed(scans: dict[str, bytes], kind: str) -> None:
+    # Some repair tools and cameras put the end mark behind whatever there is.
+    with pytest.raises(ScanError):
+        first_page(scans[kind][: len(scans[kind]) // 2] + b"\xff\xd9")
+
+
+def test_damaged_fax_rows_are_noticed(scans: dict[str, bytes]) -> None:
+    data = bytearray(scans["tiff group 4"])
+    data[len(data) // 2 : len(data) // 2 + 20] = bytes(20)
+    with pytest.raises(ScanError):
+        first_page(bytes(data))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA", "P"])
+def test_interlaced_png(mode: str, tmp_path: Path) -> None:
+    # OpenCV and Pillow cannot write interlaced files: the rows of each pass are packed here. PNG specification, 8.2.
+    pixels = np.random.default_rng(5).integers(1, 256, (21, 13, 4), dtype=np.uint8)
+    image = Image.fromarray(pixels, "RGBA").convert(mode)
+    path = tmp_path / "interlaced.png"
+    path.write_bytes(interlaced(image))
+    assert np.array_equal(first_page(path.read_bytes()), first_page(plain_png(image)))
+    with pytest.raises(ScanError):
+        first_page(interlaced(image, rows_left_out=1))
+
+
+def plain_png(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def interlaced(image: Image.Image, rows_left_out: int = 0) -> bytes:
+    rows: list[bytes] = []
+    for left, top, across, down in PASSES:
+        part = image.crop((left, top, image.width, image.height))
+        width, height = -(-part.width // across), -(-part.height // down)
+        if part.width > 0 and part.height > 0:
+            spread = Image.new(part.mode, (width, height))
+            spread.putdata([part.getpixel((x * across, y * down)) for y in range(height) for x in range(width)])
+            raw = spread.tobytes()
+            each = len(raw) // height
+            rows += [b"\0" + raw[at : at + each] for at in range(0, len(raw), each)]
+    whole = plain_png(image)
+    header = whole[16:28] + b"\x01"
+    kept = b"".join(chunk(name, body) for name, body in chunks(whole) if name in {b"PLTE", b"tRNS"})
+    packed = zlib.compress(b"".join(rows[: len(rows) - rows_left_out]))
+    return whole[:8] + chunk(b"IHDR", header) + kept + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    return len(body).to_bytes(4) + name + body + zlib.crc32(name + body).to_bytes(4)
+
+
+def chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    found, at = [], 8
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4])
+        found.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + length]))
+        at += 12 + length
+    return found
 
 
 def test_a_name_says_nothing_about_the_format(scans: dict[str, bytes], grey: Grey, tmp_path: Path) -> None:

@@ -66,9 +66,9 @@ def open_scan(source: Path | bytes, limits: Limits | None = None) -> Scan:
     opener = opener_for(data)
     with guard():
         pages = opener(data, limits)
-    if pages.count > limits.pages:
+    if (count := pages.count) > limits.pages:
         pages.close()
-        raise ScanError(ReasonCode.TOO_LARGE, f"{pages.count} pages, allowed are {limits.pages} (limits.pages)")
+        raise ScanError(ReasonCode.TOO_LARGE, f"{count} pages, allowed are {limits.pages} (limits.pages)")
     return Scan(pages)
 
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from sheetwatch.domain import Limits, Page
+from sheetwatch.vision.decode.native import no_damage
 from sheetwatch.vision.decode.pages import check_size, incomplete, plausible_dpi, unreadable, upright
 from sheetwatch.vision.decode.tags import exif_orientation_and_dpi
 
@@ -131,12 +132,20 @@ def _skip_scan(data: bytes, position: int, header: Header) -> int:
     return match.start()
 
 
+def check_pixels(data: bytes) -> None:
+    """Walk through the compressed pixels of a JPEG whose markers are whole. Raises ScanError when they are damaged."""
+    with no_damage():
+        cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_IGNORE_ORIENTATION)
+
+
 def _pixels(data: bytes, header: Header) -> npt.NDArray[np.uint8]:
     if header.components in {1, 3} and header.precision == 8:
         flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
-        grey = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        with no_damage():
+            grey = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
         if grey is not None:
             return np.asarray(grey, dtype=np.uint8)
     from sheetwatch.vision.decode.pixels import open_image, to_grey  # noqa: PLC0415 - CMYK is rare
 
+    check_pixels(data)
     return to_grey(open_image(data, "JPEG"))

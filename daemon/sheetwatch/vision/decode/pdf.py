@@ -137,11 +137,17 @@ def _fills_upright(page: Any, scan: Any) -> bool:
 def _embedded(page: Any, scan: Any, index: int, limits: Limits) -> Page:
     """The image itself, turned as the page shows it."""
     if scan.get_filters()[-1:] == ["DCTDecode"]:
-        jpeg.read_header(bytes(scan.get_data(decode_simple=True)), limits)
+        _check_jpeg(bytes(scan.get_data(decode_simple=True)), limits)
     grey = _as_grey(scan.get_bitmap(render=False))
     a, b, c, d, _, _ = scan.get_matrix().get()
     dpi = plausible_dpi(scan.get_px_size()[0] / max(abs(a), abs(b)) * _POINTS_PER_INCH)
     return Page(grey=_turned(grey, (a, b, c, d), page.get_rotation()), index=index, dpi=dpi)
+
+
+def _check_jpeg(data: bytes, limits: Limits) -> None:
+    """PDFium fills up a damaged or cut JPEG without a word."""
+    jpeg.read_header(data, limits)
+    jpeg.check_pixels(data)
 
 
 def _as_grey(bitmap: Any) -> Grey:

@@ -11,6 +11,7 @@ from PIL import UnidentifiedImageError
 
 from sheetwatch.domain import Limits, Page, ReasonCode, ScanError
 from sheetwatch.vision.decode import tags
+from sheetwatch.vision.decode.native import no_damage
 from sheetwatch.vision.decode.pages import check_size, incomplete, unreadable
 from sheetwatch.vision.decode.pixels import open_image, to_grey
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _THUMBNAIL, _MASK = 1, 4
 _WHITE_IS_ZERO = 0
 _SEPARATE_PLANES = 2
+_GROUP_4 = 4  # no code of ITU-T T.6 holds more than ten zero bits but the end mark, at which decoders stop silently
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +45,11 @@ class _Tiff:
     def decode(self, index: int) -> Page:
         """Decode one page."""
         place, directory = self.images[index]
-        if self.image is None or _is_planar_16_bit(directory):
-            grey = _by_opencv(self.data, place, directory)
-        else:
-            grey = _by_pillow(self.image, place, directory)
+        with no_damage():
+            if self.image is None or _is_planar_16_bit(directory):
+                grey = _by_opencv(self.data, place, directory)
+            else:
+                grey = _by_pillow(self.image, place, directory)
         return Page(grey=grey, index=index, dpi=directory.dpi)
 
     def close(self) -> None:
@@ -95,7 +98,7 @@ def _real_pages(data: bytes, limits: Limits) -> tuple[tuple[int, Directory], ...
         if directory.first(tags.SUBFILE_TYPE) & (_THUMBNAIL | _MASK):
             continue
         check_size(directory.first(tags.WIDTH), directory.first(tags.HEIGHT), limits)
-        _check_pixels_inside(directory, len(data))
+        _check_pixels_inside(directory, data)
         images.append((place, directory))
         if len(images) > limits.pages:
             raise ScanError(ReasonCode.TOO_LARGE, f"more than {limits.pages} pages (limits.pages)")
@@ -123,8 +126,8 @@ def _directories(data: bytes, limits: Limits) -> list[Directory]:
     return directories
 
 
-def _check_pixels_inside(directory: Directory, size_bytes: int) -> None:
-    """Every strip or tile must lie inside the file."""
+def _check_pixels_inside(directory: Directory, data: bytes) -> None:
+    """Every strip or tile must lie inside the file, and fax rows must not stop half-way."""
     offsets = directory.tags.get(tags.STRIP_OFFSETS) or directory.tags.get(tags.TILE_OFFSETS) or ()
     lengths = directory.tags.get(tags.STRIP_BYTES) or directory.tags.get(tags.TILE_BYTES) or ()
     if not offsets:
@@ -135,5 +138,7 @@ def _check_pixels_inside(directory: Directory, size_bytes: int) -> None:
     for offset, length in zip(offsets, lengths, strict=True):
         if not offset or not length:
             raise incomplete("a part of a page is not written yet")
-        if offset + length > size_bytes:
+        if offset + length > len(data):
             raise incomplete("the file ends within a page")
+        if directory.first(tags.COMPRESSION) == _GROUP_4 and data.find(b"\0\0", offset, offset + length - 8) >= 0:
+            raise incomplete("a part of a page is missing: its rows end half-way")
