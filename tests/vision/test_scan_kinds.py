@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from itertools import product
 from typing import TYPE_CHECKING
 
 import cv2
@@ -276,7 +277,8 @@ def interlaced(image: Image.Image, rows_left_out: int = 0) -> bytes:
         width, height = -(-part.width // across), -(-part.height // down)
         if part.width > 0 and part.height > 0:
             spread = Image.new(part.mode, (width, height))
-            spread.putdata([part.getpixel((x * across, y * down)) for y in range(height) for x in range(width)])
+            for x, y in product(range(width), range(height)):
+                spread.paste(part.crop((x * across, y * down, x * across + 1, y * down + 1)), (x, y))
             raw = spread.tobytes()
             each = len(raw) // height
             rows += [b"\0" + raw[at : at + each] for at in range(0, len(raw), each)]

@@ -21,10 +21,8 @@ def guard() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except (ScanError, IndexError) as error:
-        if isinstance(error, ScanError):
-            raise
-        raise _as_scan_error(error) from error
+    except ScanError:
+        raise
     except MemoryError as error:
         raise ScanError(ReasonCode.TOO_LARGE, "decoding needs more memory than a worker may have") from error
     except Exception as error:
