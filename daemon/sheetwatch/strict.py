@@ -58,9 +58,8 @@ def load_yaml(path: Path) -> Document:
     import yaml  # noqa: PLC0415 - costs 15 ms, and many commands need no YAML
 
     text = _read_text(path)
-    loader = yaml.SafeLoader(text)
     try:
-        root = _compose(loader)
+        root = _compose(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
@@ -68,8 +67,6 @@ def load_yaml(path: Path) -> Document:
         raise ConfigError(f"{path}: line {line}: this is not valid YAML: {reason}; mend that line") from error
     except RecursionError as error:
         raise ConfigError(f"{path}: is nested too deeply; write it flatter") from error
-    finally:
-        loader.dispose()
     lines: dict[Place, int] = {(): 1}
     data = None if root is None else _plain(root, (), path, lines)
     return Document(path=path, data={} if data is None else data, lines=lines)
@@ -113,20 +110,24 @@ def _read_text(path: Path) -> str:
         raise ConfigError(f"{path}: line {line}: is not UTF-8 text; save the file as UTF-8") from error
 
 
-def _compose(loader: Any) -> Any:
+def _compose(text: str) -> Any:
     """The node tree of the only document, without aliases. Raises yaml.YAMLError."""
     import yaml  # noqa: PLC0415 - loaded by the caller already
 
+    loader = yaml.SafeLoader(text)
     original = loader.compose_node
 
     def compose_node(parent: Any, index: Any) -> Any:
         if loader.check_event(yaml.AliasEvent):
-            mark = loader.peek_event().start_mark
+            mark = loader.peek_event().start_mark  # type: ignore[no-untyped-call] # PyYAML
             raise yaml.composer.ComposerError(problem="aliases (*name) are not allowed", problem_mark=mark)
         return original(parent, index)
 
-    loader.compose_node = compose_node
-    return loader.get_single_node()
+    loader.compose_node = compose_node  # type: ignore[method-assign] # PyYAML has no other place to refuse them
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
 
 
 def _plain(node: Any, place: Place, path: Path, lines: dict[Place, int]) -> Any:
