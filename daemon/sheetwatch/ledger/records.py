@@ -204,11 +204,12 @@ class OpenReview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewFiles:
-    """A page in review, by the names of its files only."""
+    """A page in review, by the names of its files only; `returned_to`: the folder that an operator moved it to."""
 
     review: int
     stem: str
     page_name: str | None
+    returned_to: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,23 +24,24 @@ def begin_claim(tx: Transaction, new: NewScan) -> Claim:
     cursor = tx.execute(
         "INSERT INTO scans (scan_id, state, source, name, suffix, size_bytes, mtime_ns, sha256, page_count, problem,"
         " duplicate_of, returns_page, replaces_page, keep, claimed_at, program)"
-        " VALUES (hex(randomblob(16)), 'claiming', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            os.fsencode(new.source),
-            new.name,
-            new.suffix,
-            new.size_bytes,
-            new.mtime_ns,
-            new.sha256,
-            new.page_count,
-            msgspec.json.encode(new.problem).decode() if new.problem else None,
-            None if new.returns_page or new.replaces_page else _seen_before(tx, new),
-            new.returns_page,
-            new.replaces_page,
-            int(new.keep),
-            new.claimed_at.isoformat(),
-            new.program,
-        ),
+        " VALUES (hex(randomblob(16)), 'claiming', :source, :name, :suffix, :size_bytes, :mtime_ns, :sha256,"
+        " :page_count, :problem, :duplicate_of, :returns_page, :replaces_page, :keep, :claimed_at, :program)",
+        {
+            "source": os.fsencode(new.source),
+            "name": new.name,
+            "suffix": new.suffix,
+            "size_bytes": new.size_bytes,
+            "mtime_ns": new.mtime_ns,
+            "sha256": new.sha256,
+            "page_count": new.page_count,
+            "problem": msgspec.json.encode(new.problem).decode() if new.problem else None,
+            "duplicate_of": None if new.returns_page or new.replaces_page else _seen_before(tx, new),
+            "returns_page": new.returns_page,
+            "replaces_page": new.replaces_page,
+            "keep": int(new.keep),
+            "claimed_at": new.claimed_at.isoformat(),
+            "program": new.program,
+        },
     )
     scan = int(cursor.lastrowid or 0)
     scan_id = f"{new.claimed_at:%Y%m%d}-{scan:05d}"
@@ -221,8 +222,20 @@ def known_scan_ids(tx: Transaction, scan_ids: Sequence[str]) -> set[str]:
 
 def closing_reviews(tx: Transaction) -> list[ReviewFiles]:
     """Decided reviews whose files are owed their removal."""
-    rows = tx.execute("SELECT id, stem, page_name FROM reviews WHERE state = 'closing' ORDER BY id")
-    return [ReviewFiles(review=row["id"], stem=row["stem"], page_name=row["page_name"]) for row in rows]
+    rows = tx.execute(
+        "SELECT id, stem, page_name, (SELECT source FROM scans WHERE returns_page = reviews.page AND"
+        " resolution = 'returned' ORDER BY scans.id DESC LIMIT 1) AS source"
+        " FROM reviews WHERE state = 'closing' ORDER BY id"
+    )
+    return [
+        ReviewFiles(
+            review=row["id"],
+            stem=row["stem"],
+            page_name=row["page_name"],
+            returned_to=None if row["source"] is None else Path(os.fsdecode(row["source"])).parent,
+        )
+        for row in rows
+    ]
 
 
 def decode_problem(text: str | None) -> Reason | None:

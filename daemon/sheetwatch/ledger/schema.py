@@ -101,7 +101,7 @@ CREATE TABLE reviews (
     sheet_sha256 TEXT,                 -- the CSV as it was delivered: an untouched one is no answer
     problem TEXT                       -- what was wrong with the operator's last answer
 ) STRICT;
-CREATE UNIQUE INDEX reviews_open ON reviews (page) WHERE state != 'closed';
+CREATE UNIQUE INDEX reviews_open ON reviews (page) WHERE state IN ('opening', 'open');
 CREATE INDEX reviews_owed ON reviews (state) WHERE state != 'closed';
 CREATE INDEX reviews_stem ON reviews (stem);
 CREATE INDEX reviews_content ON reviews (page_sha256);

@@ -96,7 +96,7 @@ class Arrivals:
         if stem is None:
             return False
         with self._site.ledger.reading() as tx:
-            return reviews.stem_is_known(tx, stem)
+            return reviews.stem_is_known(tx, plain_text(stem))
 
     def _note_left_alone(self, left_alone: list[LeftAlone]) -> None:
         """Say once, and again after a change, what is not taken up and why."""
@@ -209,12 +209,12 @@ class Arrivals:
             returns_page=back.returns_page,
             replaces_page=back.replaces_page,
             keep=back.keep,
-            stem=Path(name).stem,
+            stem=_stem(name),
         )
 
     def _meaning_for_review(self, tx: Transaction, name: str, probe: Probe) -> _Return:
         """A page in review comes back under its stem, or with its content while it is missing from the folder."""
-        review = reviews.find_review(tx, Path(name).stem) or self._missing_with_content(tx, probe.sha256)
+        review = reviews.find_review(tx, _stem(name)) or self._missing_with_content(tx, probe.sha256)
         if review is None:
             return _Return()
         keep = probe.sha256 is None or probe.sha256 != review.page_sha256
@@ -247,3 +247,8 @@ class Arrivals:
             drop_duplicates = self._site.settings.duplicates == "drop"
             scans.finish_claim(tx, claim.scan, drop_duplicates=drop_duplicates, at=self._site.clock.now())
         self._site.log.info("scan_claimed", scan_id=claim.scan_id, source=plain_text(str(claim.source)))
+
+
+def _stem(name: str) -> str:
+    """The stem of a file name, as the ledger spells those of pages in review."""
+    return plain_text(Path(name).stem)

@@ -14,10 +14,15 @@ from sheetwatch.service.site import LEDGER_NAME, Site
 from sheetwatch.worker.pool import WorkerPool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sheetwatch.domain import Settings
+    from sheetwatch.worker import PageWorker
 
 
-def run_daemon(settings: Settings, *, once: bool = False) -> None:
+def run_daemon(
+    settings: Settings, *, once: bool = False, workers: Callable[[Settings], PageWorker] = WorkerPool
+) -> None:
     """Run until stopped; with `once`, until the inbox is drained.
 
     Raises ConfigError when the folders, a template or the model are wrong, EnvironmentFault when a folder cannot be
@@ -28,7 +33,7 @@ def run_daemon(settings: Settings, *, once: bool = False) -> None:
     log = configure(settings.log)
     with lock.held(settings.state), Ledger.open(settings.state / LEDGER_NAME) as ledger:
         site = Site(settings=settings, ledger=ledger, clock=SystemClock(), log=log)
-        worker = WorkerPool(settings)
+        worker = workers(settings)
         with Service(site, worker) as service:
             worker.start()
             service.run(once=once)

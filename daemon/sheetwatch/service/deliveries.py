@@ -40,20 +40,20 @@ class Deliveries:
         self.deliver_reviews()
         self.archive_scans()
 
-    def deliver_rows(self) -> None:
-        """Append owed rows to their CSVs."""
+    def deliver_rows(self) -> bool:
+        """Append owed rows to their CSVs. Like the other stages, False when nothing is owed."""
         with self._site.ledger.reading() as tx:
             files = rows.files_with_owed_rows(tx)
         if files:
             self._results.check()
             each(files, self._deliver_file)
+        return bool(files)
 
-    def mend_todays_files(self) -> None:
+    def check_results(self) -> None:
         """Notice what was done to today's CSVs, and make them say again what they must."""
+        self._results.check()
         with self._site.ledger.reading() as tx:
             files = rows.files_of_day(tx, local_day(self._site.clock.now()))
-        if files:
-            self._results.check()
         each([file for file in files if not rolling.looks_untouched(self._path(file), self._known(file))], self._mend)
 
     def _mend(self, file: CsvFile) -> None:
@@ -91,18 +91,29 @@ class Deliveries:
         self._site.log.warning("csv_made_again", csv=file.name, what=done.surprise, kept=str(done.kept_aside or ""))
         self._notice(f"{file.name} {what} and was made again from the ledger{kept}")
 
-    def deliver_reviews(self) -> None:
+    def check_review(self) -> None:
+        """Raise EnvironmentFault when the review folder cannot be used."""
+        self._review.check()
+
+    def check_archive(self) -> None:
+        """Raise EnvironmentFault when the archive cannot be used."""
+        self._archive.check()
+
+    def deliver_reviews(self) -> bool:
         """Put pages into the review folder, and take decided ones out."""
         with self._site.ledger.reading() as tx:
             opening, closing = reviews.opening_reviews(tx, _REVIEWS_AT_ONCE), scans.closing_reviews(tx)
         if not (opening or closing):
-            return
+            return False
         self._review.check()
         for closed in closing:
             review_folder.withdraw(self._site.settings.review, closed.stem, closed.page_name)
+            if closed.returned_to is not None:  # some move the picture and the text back as well
+                review_folder.withdraw(closed.returned_to, closed.stem, None)
             with self._site.ledger.transaction() as tx:
                 reviews.closed(tx, closed.review)
         each(opening, self._open)
+        return True
 
     def _open(self, review: OpenReview) -> None:
         page_name = page_file_name(review)
@@ -128,13 +139,14 @@ class Deliveries:
             )
         self._site.log.info("review_opened", sheet_id=review.sheet_id, stem=review.stem)
 
-    def archive_scans(self) -> None:
+    def archive_scans(self) -> bool:
         """Move settled scans to the archive, and clear their work folders."""
         with self._site.ledger.reading() as tx:
             settled = scans.settled_scans(tx)
         if settled:
             self._archive.check()
             each(settled, self._archive_scan)
+        return bool(settled)
 
     def _archive_scan(self, scan: SettledScan) -> None:
         work_file = self._site.work_file(scan.scan_id, scan.suffix)

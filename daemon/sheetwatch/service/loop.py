@@ -109,7 +109,7 @@ class Service:
         self.arrivals.finish_claims()
 
     def _look_is_due(self) -> bool:
-        """A look at the folders: after a hint, when a file may have settled, and every `rescan_s` whatever happens."""
+        """After a hint, when a file may have settled or a fault be over, and every `rescan_s` whatever happens."""
         now_s, last_s = self._site.clock.monotonic_s(), self.arrivals.looked_s
         if last_s is None:
             return True
@@ -119,7 +119,9 @@ class Service:
     def _next_look_s(self, last_s: float) -> float:
         settled = [due_s for due_s in (self.arrivals.next_due_s(), self.answers.next_due_s()) if due_s is not None]
         after_last = [due_s for due_s in settled if due_s > last_s]
-        return last_s if self._hinted else min([last_s + self._rescan_s, *after_last])
+        again_s = self.faults.next_due_s()
+        again = [again_s] if again_s is not None else []
+        return last_s if self._hinted else min([last_s + self._rescan_s, *after_last, *again])
 
     @property
     def _rescan_s(self) -> float:
@@ -129,12 +131,17 @@ class Service:
     def _look(self) -> None:
         """The review folder first: a page on its way to the inbox is then seen in the inbox, not as missing."""
         self._hinted = False
-        self.faults.attempt("review", self.answers.take)
+        self.faults.attempt("results", self.deliveries.check_results)
+        self.faults.attempt("archive", self.deliveries.check_archive)
+        self.faults.attempt("review", self._look_into_review)
         self.faults.attempt("inbox", self.arrivals.look)
         if not self.faults.current and not self.arrivals.waiting:
             self.faults.attempt("review", self.answers.put_back_missing)
-        self.faults.attempt("results", self.deliveries.mend_todays_files)
         self._watch()
+
+    def _look_into_review(self) -> None:
+        self.deliveries.check_review()
+        self.answers.take()
 
     def _watch(self) -> None:
         """See that somebody listens; looking every `rescan_s` goes on without."""
@@ -157,8 +164,6 @@ class Service:
     def _sleep(self) -> None:
         now_s = self._site.clock.monotonic_s()
         due = [now_s + _LEDGER_POLL_S, self._next_look_at(now_s)]
-        if (faults_due_s := self.faults.next_due_s()) is not None:
-            due.append(faults_due_s)
         if self._notifier.watchdog_s:
             due.append(now_s + self._notifier.watchdog_s / 2)
         self._wake.wait(min(due) - now_s)

@@ -1,0 +1,178 @@
+"""A full disk, a vanished folder, hands that edit a CSV: intake pauses and says so, nothing is lost or overwritten."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sheetwatch.domain import LedgerError
+from sheetwatch.files import DurabilityError
+from sheetwatch.service.health import read_health
+from sheetwatch.service.recovery import clean_up
+from sheetwatch.service.report import report_of
+from support.office import Office, doubt, row, sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def refuse(code: int) -> Callable[..., Any]:
+    def refused(*_: Any, **__: Any) -> Any:
+        raise OSError(code, os.strerror(code))
+
+    return refused
+
+
+@pytest.mark.parametrize("name", ["results", "review", "archive", "inbox"])
+def test_a_folder_that_vanishes_pauses_intake_until_it_is_back(office: Office, name: str) -> None:
+    folder = office.inbox if name == "inbox" else getattr(office.settings, name)
+    office.drop("a.jpg", sheet(row(1), doubt(2)))
+    office.run_for(1)
+    away = folder.with_name("away")
+    folder.rename(away)
+    office.run_for(60)
+    assert office.service.faults.current
+    health = read_health(office.settings.state)
+    assert health is not None
+    assert health.state == "paused"
+    assert str(folder) in health.faults[0]
+    if name != "inbox":
+        office.drop("b.jpg", sheet(row(3)))
+        office.run_for(30)
+        assert office.names(office.inbox) == ["a.jpg", "b.jpg"], "nothing is taken up meanwhile"
+    away.rename(folder)
+    counts = office.settle(45)
+    assert counts.rows == (1 if name == "inbox" else 2)
+    assert counts.review == 1
+    assert not office.service.faults.current
+    assert office.nothing_owed
+
+
+def test_a_results_folder_made_again_empty_is_filled_again(office: Office) -> None:
+    office.drop("a.jpg", sheet(row(1)))
+    office.settle()
+    shutil.rmtree(office.settings.results)
+    office.run_for(5)
+    office.settings.results.mkdir()
+    office.settle(40)
+    assert len(office.csv_lines()) == 1
+    assert office.logged("csv_made_again")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES])
+def test_a_disk_that_refuses_writes_pauses_intake(office: Office, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    office.drop("a.jpg", sheet(row(1), doubt(2)))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", refuse(code))
+        office.run_for(90)
+        assert office.service.faults.current
+    counts = office.settle(40)
+    assert (counts.rows, counts.review) == (1, 1)
+    assert len(office.csv_lines()) == 1
+    assert len(office.logged("intake_paused")) < 12, "said when it changes, not all the time"
+
+
+def test_a_short_write_leaves_no_half_row(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.drop("a.jpg", sheet(row(1)))
+    office.settle()
+    office.drop("b.jpg", sheet(row(2)))
+    original = os.write
+    calls: list[int] = []
+
+    def short(descriptor: int, data: Any) -> int:
+        calls.append(len(data))
+        if len(calls) == 1:
+            return original(descriptor, bytes(data[:9]))
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", short)
+        office.run_for(8)
+    assert calls
+    assert len(office.csv_lines()) == 1
+    office.settle(40)
+    assert len(office.csv_lines()) == 2
+
+
+def test_a_worker_without_disk_space_is_tried_again_and_blames_no_page(office: Office) -> None:
+    office.worker.fault = OSError(errno.ENOSPC, "full")
+    office.drop("a.jpg", sheet(row(1)))
+    office.run_for(120)
+    assert office.service.faults.current[0].stage == "reading"
+    assert len(office.worker.tasks) < 15, "with growing pauses"
+    office.worker.fault = None
+    assert office.settle(40).rows == 1
+
+
+def test_a_failed_fsync_ends_the_process_and_the_next_start_mends(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.drop("a.jpg", sheet(row(1)))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse(errno.EIO))
+        with pytest.raises(DurabilityError):
+            office.run_for(20)
+    office.restart()
+    assert office.settle().rows == 1
+    assert len(office.csv_lines()) == 1
+
+
+def test_an_edited_csv_is_kept_aside_and_made_again(office: Office) -> None:
+    office.drop("a.jpg", sheet(row(1)))
+    office.settle()
+    (csv,) = office.settings.results.iterdir()
+    edited = csv.read_text().replace(",7,", ",9,")
+    csv.write_text(edited)
+    office.drop("b.jpg", sheet(row(2)))
+    office.settle()
+    assert csv.with_name(f"{csv.stem}.altered-1.csv").read_text() == edited
+    assert len(csv.read_text().splitlines()) == 3
+    assert any("altered" in notice for notice in report_of(office.settings, last=1).notices)
+
+
+def test_a_deleted_csv_is_made_again_without_a_new_row(office: Office) -> None:
+    office.drop("a.jpg", sheet(row(1)))
+    office.settle()
+    (csv,) = office.settings.results.iterdir()
+    before = csv.read_bytes()
+    csv.unlink()
+    office.settle()
+    assert csv.read_bytes() == before
+
+
+def test_a_file_that_vanishes_while_it_settles_is_forgotten(office: Office) -> None:
+    path = office.drop("a.jpg", sheet(row(1)))
+    office.run_for(3)
+    path.unlink()
+    assert office.settle().pages_in == 0
+    assert not office.service.faults.current
+
+
+def test_a_scan_removed_from_the_state_folder_goes_to_review(office: Office) -> None:
+    office.worker.fault = OSError(errno.EIO, "busy")
+    office.drop("a.jpg", sheet(row(1)))
+    office.run_for(10)
+    for scan in office.site.work.rglob("scan.jpg"):
+        scan.unlink()
+    office.worker.fault = None
+    assert office.settle(40).review == 1
+
+
+def test_a_replaced_ledger_stops_the_daemon(office: Office) -> None:
+    path = office.ledger.path
+    path.rename(path.with_name("old.db"))
+    with pytest.raises(LedgerError, match="removed or replaced"):
+        office.run_for(2)
+
+
+def test_work_unknown_to_an_older_ledger_comes_in_afresh(office: Office) -> None:
+    folder = office.site.work / "20250101-00009"
+    folder.mkdir(parents=True)
+    (folder / "scan.jpg").write_bytes(sheet(row(5)))
+    clean_up(office.site)
+    assert office.names(office.inbox) == ["20250101-00009.jpg"]
+    assert office.settle().rows == 1

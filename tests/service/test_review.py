@@ -1,0 +1,213 @@
+"""The three ways out of review; all end in the same ledger entry."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sheetwatch.domain import UsageError
+from sheetwatch.ledger import OpenReview, open_reviews
+from sheetwatch.service import lock
+from sheetwatch.service.terminal import Desk
+from support.office import Office, doubt, row, sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def in_review(office: Office, *pages: str) -> OpenReview:
+    office.drop("exam.jpg", sheet(*pages))
+    office.settle()
+    return open_reviews(office.ledger)[0]
+
+
+def answer(office: Office, review: OpenReview, said: Mapping[str, str], delimiter: str = ",", bom: str = "") -> Path:
+    path = office.settings.review / f"{review.stem}.review.csv"
+    rows = list(csv.DictReader(io.StringIO(path.read_text())))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter, lineterminator="\r\n")
+    writer.writeheader()
+    for line in rows:
+        writer.writerow({**line, "correct": said.get(line["field"], line["correct"])})
+    path.write_bytes((bom + text.getvalue()).encode())
+    return path
+
+
+@pytest.mark.parametrize(("delimiter", "bom"), [(",", ""), (";", "\ufeff"), ("\t", "\ufeff")])
+def test_values_typed_into_the_sheet_make_a_corrected_row(office: Office, delimiter: str, bom: str) -> None:
+    review = in_review(office, doubt(3))
+    answer(office, review, {"q1": "7,5" if delimiter != "," else "7½"}, delimiter, bom)
+    counts = office.settle()
+    assert (counts.rows, counts.review, counts.pages_in) == (1, 0, 1)
+    (line,) = office.csv_lines()
+    assert line.split(",")[4:] == ["corrected", "0003", "7.5", "7", "0.9991"]
+    assert not office.names(office.settings.review)
+    assert len(office.names(office.settings.archive)) == 1
+
+
+def test_an_untouched_or_unfinished_sheet_is_no_answer(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    path = answer(office, review, {})
+    assert "?" in path.read_text()
+    assert office.settle(30).review == 1
+    answer(office, review, {"total": "8"})
+    assert office.settle(30).review == 1
+    assert not office.logged("answer_refused")
+
+
+def test_ok_confirms_and_a_dash_says_nothing_is_there(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    answer(office, review, {"q1": "ok", "total": "-"})
+    office.settle()
+    assert office.csv_lines()[0].split(",")[4:8] == ["corrected", "0003", "7", ""]
+
+
+@pytest.mark.parametrize("wrong", ["11", "7.3", "seven", "-1"])
+def test_an_impossible_value_is_explained_beside_the_page(office: Office, wrong: str) -> None:
+    review = in_review(office, doubt(3))
+    path = answer(office, review, {"q1": wrong})
+    assert office.settle().review == 1
+    text = (office.settings.review / f"{review.stem}.review.txt").read_text()
+    assert "COULD NOT BE TAKEN" in text
+    assert f"q1: '{wrong}'" in text
+    assert wrong in path.read_text(), "what the operator typed stays"
+    answer(office, review, {"q1": "6"})
+    assert office.settle().rows == 1
+
+
+def test_leading_zeros_lost_by_a_spreadsheet_are_noticed(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    answer(office, review, {"q1": "ok", "roll": "12"})
+    office.settle()
+    assert "2 digits, not 4" in (office.settings.review / f"{review.stem}.review.txt").read_text()
+    answer(office, review, {"q1": "ok", "roll": "'0012"})
+    assert office.settle().rows == 1
+    assert ",0012," in office.csv_lines()[0]
+
+
+def test_discard_in_the_last_line_drops_the_page(office: Office) -> None:
+    review = in_review(office, "foreign")
+    answer(office, review, {"(whole sheet)": "discard"})
+    assert office.settle().dropped_by == {"discarded": 1}
+    assert len(office.names(office.settings.archive)) == 1
+
+
+def test_a_sheet_without_doubtful_fields_needs_one_ok(office: Office) -> None:
+    office.drop("first.jpg", sheet(row(1)))
+    office.settle()
+    office.drop("again.jpg", sheet(row(1), row(2)))
+    office.settle()
+    waiting = {review.page_index: review for review in open_reviews(office.ledger)}
+    assert sorted(waiting) == [0]
+    assert [reason.field for reason in waiting[0].reasons] == ["roll"]
+    answer(office, waiting[0], {"roll": "0001"})
+    office.settle()
+    assert "write: ok 0001" in (office.settings.review / f"{waiting[0].stem}.review.txt").read_text()
+    answer(office, waiting[0], {"roll": "ok 0001"})
+    assert office.settle().rows == 3
+
+
+def test_the_page_moved_back_is_read_again_and_counted_once(office: Office) -> None:
+    review = in_review(office, row(1), doubt(3), row(2))
+    page = office.settings.review / str(review.page_name)
+    page.rename(office.inbox / page.name)
+    counts = office.settle()
+    assert (counts.pages_in, counts.rows, counts.review) == (3, 2, 1), "read again, in doubt again"
+    (again,) = open_reviews(office.ledger)
+    assert (again.sheet_id, again.stem) == (review.sheet_id, review.stem)
+    page.unlink()
+    (office.inbox / page.name).write_bytes(sheet(row(3)))
+    counts = office.settle()
+    assert (counts.pages_in, counts.rows, counts.review) == (3, 3, 0)
+    assert not office.names(office.settings.review)
+    assert len(office.names(office.settings.archive)) == 2, "the scan, and the better page; not the unchanged one"
+    assert not list(office.site.work.iterdir())
+
+
+def test_a_page_moved_back_under_another_name_is_known_by_its_content(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    (office.settings.review / str(review.page_name)).rename(office.inbox / "Copy of it.jpg")
+    counts = office.settle()
+    assert (counts.pages_in, counts.review) == (1, 1)
+
+
+def test_everything_moved_back_leaves_no_litter(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    for path in list(office.settings.review.iterdir()):
+        path.rename(office.inbox / path.name)
+    counts = office.settle()
+    assert (counts.pages_in, counts.review) == (1, 1)
+    assert len(office.names(office.settings.review)) == 4
+    assert not office.names(office.inbox)
+    assert review.stem == open_reviews(office.ledger)[0].stem
+
+
+def test_a_whole_scan_in_place_of_one_that_could_not_be_opened(office: Office) -> None:
+    office.drop("exam.pdf", b"broken")
+    office.settle()
+    (review,) = open_reviews(office.ledger)
+    (office.settings.review / str(review.page_name)).unlink()
+    (office.inbox / str(review.page_name)).write_bytes(sheet(row(1), row(2)))
+    counts = office.settle()
+    assert (counts.pages_in, counts.rows, counts.review) == (3, 2, 0)
+    assert counts.dropped_by == {"replaced": 1}
+
+
+def test_files_that_somebody_deleted_from_review_come_back(office: Office) -> None:
+    in_review(office, doubt(3))
+    names = office.names(office.settings.review)
+    for path in list(office.settings.review.iterdir()):
+        path.unlink()
+    assert office.settle(60).review == 1
+    assert office.names(office.settings.review) == names
+
+
+def test_a_stale_copy_of_a_decided_page_makes_no_second_row(office: Office) -> None:
+    review = in_review(office, row(1), doubt(3))
+    page = office.settings.review / str(review.page_name)
+    copy = page.read_bytes()
+    answer(office, review, {"q1": "ok"})
+    assert office.settle().rows == 2
+    (office.inbox / page.name).write_bytes(copy)
+    counts = office.settle()
+    assert (counts.rows, counts.review, counts.pages_in) == (2, 1, 3)
+
+
+def test_the_terminal_decides_beside_the_daemon_and_the_first_decision_wins(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    with lock.held(office.settings.state), Desk.open(office.settings) as desk:
+        assert desk.accept(review.stem, {"q1": "7"}, by="ann").startswith("exam-")
+        with pytest.raises(UsageError, match="already corrected by ann, terminal"):
+            desk.discard(review.stem, by="bob")
+    assert not office.csv_lines(), "the daemon delivers"
+    assert office.settle(2).rows == 1
+    assert len(office.csv_lines()) == 1
+
+
+def test_the_terminal_delivers_when_no_daemon_runs(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    with Desk.open(office.settings) as desk:
+        desk.accept(review.stem, {"q1": "-"}, by="ann")
+    assert office.csv_lines()[0].split(",")[4:7] == ["corrected", "0003", ""]
+    assert not office.names(office.settings.review)
+    assert office.nothing_owed
+
+
+def test_a_doubtful_field_must_be_given_in_the_terminal_too(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    with Desk.open(office.settings) as desk, pytest.raises(Exception, match="q1: write the value"):
+        desk.accept(review.stem, {"total": "9"}, by="ann")
+
+
+def test_an_answer_after_the_decision_changes_nothing(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    answer(office, review, {"q1": "5"})
+    office.run_for(3)
+    with Desk.open(office.settings) as desk:
+        desk.discard(review.stem, by="ann")
+    counts = office.settle()
+    assert (counts.rows, counts.dropped) == (0, 1)

@@ -1,0 +1,135 @@
+"""Wake, notify, lock, faults, logs: the small parts of the service."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import threading
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sheetwatch.domain import EnvironmentFault, Log
+from sheetwatch.service import lock, logs
+from sheetwatch.service.health import Faults, Health, HealthFile, read_health
+from sheetwatch.service.notify import Notifier
+from sheetwatch.service.wake import Wake
+from support.office import FakeClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_wake_ends_a_wait_from_another_thread() -> None:
+    with Wake() as wake:
+        thread = threading.Thread(target=wake.set)
+        thread.start()
+        wake.wait(30)
+        thread.join()
+        wake.wait(0)
+
+
+def test_waking_after_the_end_is_harmless() -> None:
+    wake = Wake()
+    wake.close()
+    wake.set()
+
+
+def test_systemd_hears_what_changes(tmp_path: Path) -> None:
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        systemd.setblocking(False)  # noqa: FBT003 - the standard library's own signature
+        notifier = Notifier({"NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": "30000000"})
+        notifier.ready()
+        notifier.status("rows 1")
+        notifier.status("rows 1")
+        notifier.alive()
+        heard = [systemd.recv(200) for _ in range(3)]
+        assert heard == [b"READY=1", b"STATUS=rows 1", b"WATCHDOG=1"]
+        with pytest.raises(BlockingIOError):
+            systemd.recv(200)
+    assert notifier.watchdog_s == 30
+    notifier.stopping()
+
+
+def test_without_systemd_nothing_is_sent() -> None:
+    notifier = Notifier({})
+    notifier.ready()
+    notifier.alive()
+    assert notifier.watchdog_s == 0
+
+
+def test_the_watchdog_of_another_process_is_not_ours() -> None:
+    assert Notifier({"WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"}).watchdog_s == 0
+
+
+def test_only_one_holds_the_lock(tmp_path: Path) -> None:
+    assert not lock.is_held(tmp_path)
+    with lock.held(tmp_path):
+        assert lock.is_held(tmp_path)
+        with pytest.raises(EnvironmentFault, match="another Sheetwatch"), lock.held(tmp_path):
+            pytest.fail("two hold it")
+    assert not lock.is_held(tmp_path)
+
+
+def test_faults_are_tried_again_with_growing_pauses() -> None:
+    clock, log = FakeClock(), logs.configure(Log(level="error"))
+    faults, tried = Faults(clock, log), []
+
+    def fail() -> None:
+        tried.append(clock.monotonic)
+        raise OSError(28, "full", "/somewhere")
+
+    for _ in range(1200):
+        faults.attempt("results", fail)
+        clock.advance(0.1)
+    gaps = [round(after - before) for before, after in pairwise(tried)]
+    assert gaps[:6] == [1, 2, 4, 8, 16, 30]
+    assert faults.current[0].message == "/somewhere: full"
+    clock.advance(31)
+    faults.attempt("results", lambda: False)
+    assert faults.is_failing(), "nothing was tried, so nothing is known"
+    assert not faults.is_failing(but="results")
+    faults.attempt("results", lambda: None)
+    assert not faults.is_failing()
+
+
+def test_the_health_file_fits_a_full_disk(tmp_path: Path) -> None:
+    file = HealthFile(tmp_path)
+    notices = tuple(f"{number} " + "x" * 1000 for number in range(9))
+    file.write(Health(pid=1, state="paused", since="now", faults=("full",), notices=notices))
+    size = (tmp_path / "health.json").stat().st_size
+    read = read_health(tmp_path)
+    assert read is not None
+    assert (read.state, read.faults) == ("paused", ("full",))
+    assert read.notices[-1].startswith("8 ")
+    file.write(Health(pid=1, state="running", since="now"))
+    assert (tmp_path / "health.json").stat().st_size == size
+
+
+def test_no_health_file_is_no_error(tmp_path: Path) -> None:
+    assert read_health(tmp_path) is None
+    (tmp_path / "health.json").write_text("nonsense")
+    assert read_health(tmp_path) is None
+
+
+def test_logs_are_json_lines_where_no_terminal_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr("sys.stderr", out)
+    logs.configure(Log()).info("page_read", sheet_id="x", name="\udcff")
+    entry = json.loads(out.getvalue())
+    assert (entry["event"], entry["sheet_id"], entry["level"]) == ("page_read", "x", "info")
+
+
+def test_logs_for_the_journal_carry_their_priority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with (tmp_path / "journal").open("w+") as out:
+        status = os.fstat(out.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        monkeypatch.setattr("sys.stderr", out)
+        logs.configure(Log()).warning("intake_paused", reason="disk full")
+        out.seek(0)
+        assert out.read() == '<4>event=intake_paused reason="disk full"\n'
