@@ -94,11 +94,16 @@ def _hand_over(theirs: Future[T], ours: Future[T], timeout_s: float) -> None:
 
 
 def _in_our_words(error: BaseException, timeout_s: float) -> BaseException:
-    if isinstance(error, SheetwatchError) or (isinstance(error, OSError) and error.errno is not None):
+    if isinstance(error, SheetwatchError) or _has_system_code(error):
         return error
     if isinstance(error, BrokenProcessPool | CancelledError):
         return EnvironmentFault("the worker processes were stopped from outside; they are started again")
     return WorkerFailure(*_what_the_scan_did(error, timeout_s))
+
+
+def _has_system_code(error: BaseException) -> bool:
+    """Whether the system refused something; Pebble's and the decoders' own OSErrors carry no such number."""
+    return isinstance(error, OSError) and isinstance(error.errno, int)
 
 
 def _what_the_scan_did(error: BaseException, timeout_s: float) -> tuple[ReasonCode, str]:
