@@ -31,7 +31,9 @@ _PRINT_CONTRAST = 22
 """Grey levels below the paper from which the reference counts as printed."""
 
 _PRINT_TOLERANCE_PX = 1.5
-"""In reference pixels: how far a printed line may lie from where the alignment expects it."""
+"""In reference pixels: how far a printed line may lie from its place on a page that fits; as much again, at most, for
+the error of the page's alignment.
+"""
 
 _LINE_PX = 5
 """In reference pixels: strokes are carried across printed lines up to this wide."""
@@ -78,34 +80,77 @@ class Cell:
     doubtful: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frame:
+    """How a cell is drawn: its box at `scale` (cell pixels to a reference pixel) with a `margin` around it.
+
+    `reach`: how many cell pixels a printed line may lie beside its place.
+    """
+
+    box: Box
+    scale: float
+    margin: int
+    reach: int
+
+    @classmethod
+    def of(cls, box: Box, quad: npt.NDArray[np.float64], tolerance_px: float) -> _Frame:
+        """Draw a box as fine as the page shows it, within bounds; `quad`: (4, 2), where it lies on the page."""
+        side = min(box.width, box.height)
+        scale = min(_side(quad) / ((box.width + box.height) / 2), _SIDE_PX / side)
+        margin = max(1, round(_MARGIN_SHARE * side * scale))
+        return cls(box=box, scale=scale, margin=margin, reach=max(1, round(tolerance_px * scale)))
+
+    @property
+    def side(self) -> float:
+        """The box's smaller side, in cell pixels."""
+        return min(self.box.width, self.box.height) * self.scale
+
+    @property
+    def inner(self) -> tuple[int, int]:
+        """Width and height of the box."""
+        return max(1, round(self.box.width * self.scale)), max(1, round(self.box.height * self.scale))
+
+    @property
+    def outer(self) -> tuple[int, int]:
+        """Width and height of the cell."""
+        width, height = self.inner
+        return width + 2 * self.margin, height + 2 * self.margin
+
+    @property
+    def across(self) -> int:
+        """The widest print, in cell pixels, across which a stroke is carried."""
+        return 2 * self.reach + round(_LINE_PX * self.scale) + _SOFT_EDGES_PX
+
+
 def cut_cells(grey: Grey, template: Template, alignment: Alignment) -> list[Cell]:
     """Cut the cells of a page, uint8 (H, W): one for each field, in template order."""
     boxes = [field.box for field in template.fields if field.box is not None]
     darkness = _print_darkness(template)
-    return [_cut_cell(grey, quad, box, boxes, darkness) for quad, box in zip(alignment.quads, boxes, strict=True)]
+    tolerance_px = _PRINT_TOLERANCE_PX + min(alignment.rms_error_px, _PRINT_TOLERANCE_PX)
+    return [
+        _cut_cell(grey, quad, _Frame.of(box, quad, tolerance_px), boxes, darkness)
+        for quad, box in zip(alignment.quads, boxes, strict=True)
+    ]
 
 
-def _cut_cell(grey: Grey, quad: npt.NDArray[np.float64], box: Box, boxes: Sequence[Box], darkness: Grey) -> Cell:
-    side = min(box.width, box.height)
-    scale = min(_side(quad) / ((box.width + box.height) / 2), _SIDE_PX / side)
-    margin = max(1, round(_MARGIN_SHARE * side * scale))
-    cell = _warp_quad(grey, quad, box, scale, margin)
-    expected = _expected_print(darkness, box, scale, margin, cell.shape)
+def _cut_cell(grey: Grey, quad: npt.NDArray[np.float64], frame: _Frame, boxes: Sequence[Box], darkness: Grey) -> Cell:
+    cell = _warp_quad(grey, quad, frame)
+    expected = _expected_print(darkness, frame)
     paper = _paper(_blank_out(cell, expected))
-    clean = _without_print(cell, paper, expected, scale)
+    clean = _without_print(cell, paper, expected, frame.across)
     ink = (cv2.subtract(paper, clean) > _INK_CONTRAST).astype(np.uint8)
-    strokes = _Strokes.of(ink, expected, margin, _other_boxes(box, boxes, scale, margin, cell.shape))
+    strokes = _Strokes.of(ink, expected, frame.margin, _other_boxes(frame, boxes))
     grey_cell = _paint_over(clean, paper, ink, ~strokes.own[strokes.labels] & (ink > 0))
-    return Cell(grey=grey_cell, doubtful=strokes.doubtful(_solid_print(expected, scale), side * scale))
+    return Cell(grey=grey_cell, doubtful=strokes.doubtful(_solid_print(expected, frame.across), frame.side))
 
 
-def _other_boxes(box: Box, boxes: Sequence[Box], scale: float, margin: int, shape: tuple[int, ...]) -> Mask:
+def _other_boxes(frame: _Frame, boxes: Sequence[Box]) -> Mask:
     """Mark the other fields' boxes on a cell, bool (h, w)."""
-    mask = np.zeros(shape, bool)
+    mask = np.zeros(frame.outer[::-1], bool)
     for other in boxes:
-        left, right = (round((x - box.left) * scale) + margin for x in (other.left, other.right))
-        top, bottom = (round((y - box.top) * scale) + margin for y in (other.top, other.bottom))
-        if other is not box and right > 0 and bottom > 0:
+        left, right = (round((x - frame.box.left) * frame.scale) + frame.margin for x in (other.left, other.right))
+        top, bottom = (round((y - frame.box.top) * frame.scale) + frame.margin for y in (other.top, other.bottom))
+        if other is not frame.box and right > 0 and bottom > 0:
             mask[max(top, 0) : bottom, max(left, 0) : right] = True
     return mask
 
@@ -115,11 +160,11 @@ def _side(quad: npt.NDArray[np.float64]) -> float:
     return float(np.linalg.norm(np.roll(quad, -1, axis=0) - quad, axis=1).mean())
 
 
-def _warp_quad(grey: Grey, quad: npt.NDArray[np.float64], box: Box, scale: float, margin: int) -> Grey:
-    """Draw the quadrilateral (4, 2) of a page upright, with a margin in result pixels around it."""
-    width, height = round(box.width * scale), round(box.height * scale)
-    inner = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32) + np.float32(margin)
-    outer_size = width + 2 * margin, height + 2 * margin
+def _warp_quad(grey: Grey, quad: npt.NDArray[np.float64], frame: _Frame) -> Grey:
+    """Draw the quadrilateral (4, 2) of a page upright in its frame."""
+    width, height = frame.inner
+    outer_size = frame.outer
+    inner = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32) + np.float32(frame.margin)
     to_cell = cv2.getPerspectiveTransform(quad.astype(np.float32), inner)
     outer = np.array([(0, 0), (outer_size[0], 0), outer_size, (0, outer_size[1])], np.float32)
     corners = cv2.perspectiveTransform(outer[None], np.linalg.inv(to_cell))[0]
@@ -127,7 +172,7 @@ def _warp_quad(grey: Grey, quad: npt.NDArray[np.float64], box: Box, scale: float
     right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 3, [left + 1, top + 1], grey.shape[::-1])
     part = grey[top:bottom, left:right]
     to_cell = to_cell @ np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], np.float64)
-    finer = scale * (box.width + box.height) / 2 / max(_side(quad), 1e-6)
+    finer = frame.scale * (frame.box.width + frame.box.height) / 2 / max(_side(quad), 1e-6)
     if finer < 0.7:
         part, to_part = shrink(part, finer)
         to_cell = to_cell @ np.linalg.inv(to_part)
@@ -149,21 +194,11 @@ def _paper(grey: Grey) -> Grey:
     return cv2.blur(light, (kernel, kernel))
 
 
-def _reach(scale: float) -> int:
-    """Return how many pixels of a cell a printed line may lie beside its place."""
-    return max(1, round(_PRINT_TOLERANCE_PX * scale))
-
-
-def _across(scale: float) -> int:
-    """Return the widest print, in pixels of a cell, across which a stroke is carried."""
-    return 2 * _reach(scale) + round(_LINE_PX * scale) + _SOFT_EDGES_PX
-
-
-def _expected_print(darkness: Grey, box: Box, scale: float, margin: int, shape: tuple[int, ...]) -> Grey:
+def _expected_print(darkness: Grey, frame: _Frame) -> Grey:
     """Return how dark the form's print may be at each pixel of a cell, uint8 (h, w), within the tolerance."""
-    to_cell = np.array([[scale, 0, margin - scale * box.left], [0, scale, margin - scale * box.top]], np.float64)
-    crop = cv2.warpAffine(darkness, to_cell, (shape[1], shape[0]), borderValue=0)
-    expected = _widen(crop, _reach(scale))
+    scale, margin = frame.scale, frame.margin
+    to_cell = np.array([[scale, 0, margin - scale * frame.box.left], [0, scale, margin - scale * frame.box.top]])
+    expected = _widen(cv2.warpAffine(darkness, to_cell, frame.outer, borderValue=0), frame.reach)
     return np.where(expected > _PRINT_CONTRAST, expected, np.uint8(0))
 
 
@@ -171,11 +206,10 @@ def _widen(mask: Grey, reach: int) -> Grey:
     return cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
 
 
-def _solid_print(expected: Grey, scale: float) -> Grey:
+def _solid_print(expected: Grey, across: int) -> Grey:
     """Mark dark print too wide to see a stroke come out on its other side, uint8 (h, w) of 0 and 1."""
-    width = _across(scale) + 1
     dark = (expected > _DARK_PRINT).astype(np.uint8)
-    return cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((width, width), np.uint8))
+    return cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((across + 1, across + 1), np.uint8))
 
 
 def _blank_out(cell: Grey, expected: Grey) -> Grey:
@@ -184,13 +218,13 @@ def _blank_out(cell: Grey, expected: Grey) -> Grey:
     return np.where(expected > 0, np.uint8(np.median(rest[::5]) if rest.size else 255), cell)
 
 
-def _without_print(cell: Grey, paper: Grey, expected: Grey, scale: float) -> Grey:
+def _without_print(cell: Grey, paper: Grey, expected: Grey, across: int) -> Grey:
     """Paint over the print, except where something darker lies on it, or a stroke crosses it with ink on both sides."""
     bound = cv2.add(cv2.multiply(expected, _PRINT_GAIN), _DARKER_THAN_PRINT)
     printed = (expected > 0) & (cv2.subtract(paper, cell) <= bound)
     if not printed.any():
         return cell
-    bridge = _darkest_on_both_sides(np.where(printed, paper, cell), _across(scale))
+    bridge = _darkest_on_both_sides(np.where(printed, paper, cell), across)
     crossed = cv2.subtract(paper, bridge) > 2 * _INK_CONTRAST
     return np.where(printed, np.where(crossed, bridge, paper), cell)
 
@@ -245,15 +279,14 @@ class _Strokes:
 
     def doubtful(self, solid: Grey, side_px: float) -> bool:
         """Tell whether the crop may not show what was written; `side_px`: the box's smaller side on the cell."""
-        shared = self.own & (self.inside < _OWN_SHARE * self.area)
-        leaving = self.own & self.edge & (self.inside < _LEAVING_SHARE * self.area)
-        hidden = self.own & (np.bincount(self.labels[_widen(solid, 2) > 0], minlength=len(self.own)) >= _TOUCHING_PX)
-        return bool((shared | leaving | hidden).any()) or self._written_beside(side_px)
+        own = self.own & (self.size > _SPECK_SHARE * side_px)
+        shared = own & (self.inside < _OWN_SHARE * self.area)
+        leaving = own & self.edge & (self.inside < _LEAVING_SHARE * self.area)
+        hidden = own & (np.bincount(self.labels[_widen(solid, 2) > 0], minlength=len(self.own)) >= _TOUCHING_PX)
+        return bool((shared | leaving | hidden).any()) or (not own.any() and self._written_beside(side_px))
 
     def _written_beside(self, side_px: float) -> bool:
-        """Tell whether the box is empty and a stroke that lies in no box stands beside it."""
-        if (self.own & (self.size > _SPECK_SHARE * side_px)).any():
-            return False
+        """Tell whether a stroke that lies in no box stands beside this one."""
         homeless = ~self.own & ~self.remains & (self.others < _OWN_SHARE * self.area)
         homeless[0] = False
         return bool((homeless & (self.size > _BESIDE_SHARE * side_px)).any())
