@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from sheetwatch.lab.compose_paper import add_clutter, draw, on_paper
+from sheetwatch.lab.compose_paper import HARSH, ORDINARY, Conditions, add_clutter, draw, on_paper
 from sheetwatch.lab.compose_text import Hand, Writing
 
 if TYPE_CHECKING:
@@ -33,9 +33,13 @@ class Cell:
 
 
 class Composer:
-    """Composes cells from the given sources; the same generator gives the same cells."""
+    """Composes cells from the given sources; the same generator gives the same cells.
 
-    def __init__(self, sources: Sources) -> None:
+    `ordinary_share` of them are as an ordinary office scan leaves them, the others as bad as scans get.
+    """
+
+    def __init__(self, sources: Sources, ordinary_share: float = 0.2) -> None:
+        self._ordinary_share = ordinary_share
         self._hand = Hand(sources.digits, sources.letters, sources.symbols)
         self._glyphs = sources.glyphs
 
@@ -47,22 +51,23 @@ class Composer:
                 return cell
 
     def _attempt(self, rng: Rng) -> tuple[Cell, Grey]:
-        size = float(np.exp(rng.uniform(np.log(15.0), np.log(62.0))))  # digit height, pixels
+        conditions = ORDINARY if rng.random() < self._ordinary_share else HARSH
+        size = float(np.exp(rng.uniform(*np.log(conditions.size_px))))  # digit height, pixels
         draw_ = rng.random()
         if draw_ < _EMPTY_SHARE:
             shape = (int(size * rng.uniform(1.2, 2.6)), int(size * rng.uniform(1.2, 6)))
             ink, label = np.zeros(shape, np.uint8), ""
         elif draw_ < _EMPTY_SHARE + _PICTURED_SHARE:
-            ink, label = self._pictured(rng, size)
+            ink, label = self._pictured(rng, size, conditions)
         else:
-            ink, label = _inked(rng, self._hand.write(rng), size)
+            ink, label = _inked(rng, self._hand.write(rng), size, conditions)
         print_ = np.zeros_like(ink)
         written = ink.copy()
-        if rng.random() < 0.8:
+        if rng.random() < conditions.clutter_share:
             add_clutter(print_, ink, size, rng)
-        return Cell(grey=on_paper(ink, print_, size, rng), label=label), written
+        return Cell(grey=on_paper(ink, print_, size, rng, conditions), label=label), written
 
-    def _pictured(self, rng: Rng, size: float) -> tuple[Grey, str]:
+    def _pictured(self, rng: Rng, size: float, conditions: Conditions) -> tuple[Grey, str]:
         """One to four digit pictures of one collection side by side."""
         count = 1 if rng.random() < 0.68 else int(rng.integers(2, 5))
         glyphs = self._glyphs[int(rng.choice(len(self._glyphs), p=[glyphs.share for glyphs in self._glyphs]))]
@@ -72,7 +77,7 @@ class Composer:
         gap = size * rng.uniform(-0.05, 0.4)
         lefts = np.cumsum([0.0, *(body.shape[1] + gap for body in bodies[:-1])])
         wide = float(max(left + body.shape[1] for left, body in zip(lefts, bodies, strict=True)))
-        canvas, (x, y) = _canvas(rng, wide, float(max(body.shape[0] for body in bodies)), size)
+        canvas, (x, y) = _canvas(rng, (wide, float(max(body.shape[0] for body in bodies))), size, conditions)
         for left, body in zip(lefts, bodies, strict=True):
             _put(canvas, body, int(x + left), int(y + rng.normal(0, 0.04) * size))
         return canvas, "".join(label for _, label in picks)
@@ -106,13 +111,13 @@ def _resized(picture: Grey, height: int, rng: Rng) -> Grey:
     return np.asarray(body, dtype=np.uint8)
 
 
-def _inked(rng: Rng, writing: Writing, size: float) -> tuple[Grey, str]:
+def _inked(rng: Rng, writing: Writing, size: float, conditions: Conditions) -> tuple[Grey, str]:
     """A writing drawn with a pen on a canvas that fits it more or less."""
     strokes = _in_pixels(rng, writing, size)
     every = np.concatenate(strokes)
     low, high = every.min(axis=0), every.max(axis=0)
     wide, tall = (high - low).tolist()
-    canvas, place = _canvas(rng, wide, tall, size)
+    canvas, place = _canvas(rng, (wide, tall), size, conditions)
     shift = np.array(place, np.float32) - low
     draw(canvas, [points + shift for points in strokes], max(1.0, size * rng.uniform(0.035, 0.15)), rng)
     return canvas, writing.label
@@ -136,17 +141,22 @@ def _bent(points: Points, bend: float, phase: npt.NDArray[np.float64], size: flo
     return np.asarray(points + np.float32(bend) * waves, dtype=np.float32)
 
 
-def _canvas(rng: Rng, wide: float, tall: float, size: float) -> tuple[Grey, tuple[float, float]]:
-    """An empty cell around ink of this extent, and where the ink's top left corner goes; sometimes it is cut."""
-    draw_ = rng.random()
-    room = max(tall, 0.75 * size) * rng.uniform(1.08, 2.4)
-    rows = round(max(8.0, room if draw_ < 0.9 else tall * rng.uniform(1.02, 1.15)))
-    spare = wide + 2 + (rng.uniform(0.1, 1.2) if rng.random() < 0.7 else rng.uniform(1.0, 5.0)) * size
-    columns = round(max(8.0, spare, rows * rng.uniform(0.6, 1.0)))
+def _canvas(
+    rng: Rng,
+    extent: tuple[float, float],
+    size: float,
+    conditions: Conditions,
+) -> tuple[Grey, tuple[float, float]]:
+    """An empty cell around ink this wide and tall, and where its top left corner goes."""
+    wide, tall = extent
+    rows = round(max(8.0, max(tall, 0.75 * size) * rng.uniform(*conditions.room)))
+    spare = (rng.uniform(0.15, 1.2) if rng.random() < 0.7 else rng.uniform(1.0, 5.0)) * size
+    columns = round(max(8.0, wide + 2 + spare, rows * rng.uniform(0.6, 1.0)))
     rows, columns = min(rows, 360), min(columns, 1400)
-    x = rng.uniform(0, max(1.0, columns - wide))
-    y = (rows - tall) * float(np.clip(rng.normal(0.5, 0.2), 0, 1))
-    if rng.random() < 0.12:  # the ink runs out of the cell
+    x = (columns - wide) * rng.uniform(0.03, 0.97)
+    spread = 0.1 if tall < 0.3 * size else 0.2  # nobody sees a dash on the edge
+    y = (rows - tall) * float(np.clip(rng.normal(0.5, spread), 0.05, 0.95))
+    if rng.random() < conditions.cut_share:
         x += rng.choice([-1, 1]) * 0.08 * size
         y += rng.normal(0, 0.07) * size
     return np.zeros((rows, columns), np.uint8), (x, y)

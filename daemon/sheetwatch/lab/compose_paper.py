@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,6 +15,43 @@ if TYPE_CHECKING:
     Real = npt.NDArray[np.float32]
     Points = npt.NDArray[np.float32]
     Rng = np.random.Generator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """How bad the scans are. Sizes are digit heights in pixels; blur in digit heights, grain in grey levels."""
+
+    size_px: tuple[float, float]
+    room: tuple[float, float]  # height of the cell, in heights of the ink
+    cut_share: float  # cells whose ink runs out of them
+    clutter_share: float
+    blur: float
+    strength: float  # the faintest ink, 1 = black
+    grain: float
+    one_bit_share: float
+
+
+HARSH = Conditions(
+    size_px=(16.0, 62.0),
+    room=(1.08, 2.4),
+    cut_share=0.12,
+    clutter_share=0.8,
+    blur=0.055,
+    strength=0.25,
+    grain=14.0,
+    one_bit_share=0.14,
+)
+# As an office scanner at 200 dpi or more leaves cells that were cut with a margin.
+ORDINARY = Conditions(
+    size_px=(22.0, 62.0),
+    room=(1.3, 2.4),
+    cut_share=0.0,
+    clutter_share=0.5,
+    blur=0.03,
+    strength=0.45,
+    grain=6.0,
+    one_bit_share=0.14,
+)
 
 _SUBPIXELS = 4  # bits after the point in OpenCV's drawing coordinates
 
@@ -125,19 +163,22 @@ def _add_specks(print_: Grey, size: float, rng: Rng) -> None:
         cv2.circle(print_, centre, radius, int(rng.integers(60, 256)), -1, cv2.LINE_AA)
 
 
-def on_paper(ink: Grey, print_: Grey, size: float, rng: Rng) -> Grey:
+def on_paper(ink: Grey, print_: Grey, size: float, rng: Rng, conditions: Conditions) -> Grey:
     """The scan of a cell: uint8, dark on light. ink, print_: uint8 (H, W), 255 = dark. size: digit height, pixels."""
-    blur = rng.uniform(0.0, 0.055) * size if rng.random() < 0.8 else rng.uniform(0.05, 0.1) * size
-    strength = 1.0 if rng.random() < 0.3 else rng.uniform(0.25, 1.0)
+    blur = rng.uniform(0.0, conditions.blur) * (1.0 if rng.random() < 0.8 else 1.8) * size
+    strength = 1.0 if rng.random() < 0.3 else rng.uniform(conditions.strength, 1.0)
     dark = _blurred(ink, blur).astype(np.float32) * np.float32(strength / 255)
     lines = _blurred(print_, blur).astype(np.float32) * np.float32(rng.uniform(0.25, 1.0) / 255)
     np.maximum(dark, lines, out=dark)
     paper = rng.uniform(140, 255)
     grey = _light(dark.shape, paper, rng) * (1.0 - np.float32(rng.uniform(0.75, 0.97)) * dark)
-    grain = rng.uniform(0, 6) if rng.random() < 0.8 else rng.uniform(6, 14)
+    grain = rng.uniform(0, 0.45 if rng.random() < 0.8 else 1.0) * conditions.grain
     grey += _grain(dark.shape, min(grain, 0.09 * strength * paper), rng)
     cell = np.clip(grey, 0, 255).astype(np.uint8)
-    return _scanned(cell, paper * (1.0 - strength * rng.uniform(0.25, 0.6)), rng)
+    if rng.random() < conditions.one_bit_share:
+        level = paper * (1.0 - strength * rng.uniform(0.25, 0.6))
+        return np.where(cell > level, np.uint8(255), np.uint8(0))
+    return _compressed(cell, rng) if rng.random() < 0.3 else cell
 
 
 def _blurred(layer: Grey, sigma: float) -> Grey:
@@ -174,12 +215,6 @@ def _grain(shape: tuple[int, ...], spread: float, rng: Rng) -> Real:
     return np.asarray(grain * np.float32(spread), dtype=np.float32)
 
 
-def _scanned(cell: Grey, level: float, rng: Rng) -> Grey:
-    """As it is, or black and white at this level, or through JPEG."""
-    draw_ = rng.random()
-    if draw_ < 0.14:
-        return np.where(cell > level, np.uint8(255), np.uint8(0))
-    if draw_ < 0.4:
-        packed = cv2.imencode(".jpg", cell, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 92))])[1]
-        return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)
-    return cell
+def _compressed(cell: Grey, rng: Rng) -> Grey:
+    packed = cv2.imencode(".jpg", cell, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 92))])[1]
+    return np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), dtype=np.uint8)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     Points = npt.NDArray[np.float32]
     Rng = np.random.Generator
 
-# Letters and symbols that are also digits in some hand: they teach nothing as rejects. Y, y and h are fused halves.
-LOOKALIKES = frozenset("lIiOoQDSsZzbgqBJjyYhjUuVvLrtTaeG|()[]{}!;:\"'`.,-_~/\\%<>^?&$@=")
+# Letters and symbols that are also digits, fused halves or strokes in some hand: they teach nothing as rejects.
+LOOKALIKES = frozenset("lIOoSZzsbgqBYyh|()[]{}!;:\"'`.,-_~/\\%<>^?&@=+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,10 +157,12 @@ class Hand:
         old = str(rng.integers(10)) if rng.random() < 0.6 else str(rng.integers(10, 100))
         first = self._string(rng, old)
         wide = _width(first.strokes)
-        if rng.random() < 0.3:
+        if rng.random() < 0.2:
             other = str((int(old[0]) + int(rng.integers(1, 10))) % 10)
             glyph = self._digits.of(rng, other)
-            shift = np.array([rng.normal(0, 0.06), rng.normal(0, 0.06)], np.float32)
+            # well beside the first: exactly over each other, a 3 and an 8 are an 8
+            angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.14, 0.3)
+            shift = np.array([reach * np.cos(angle), reach * np.sin(angle)], np.float32)
             over = [points + shift for points in glyph.strokes]
             return Writing((*first.strokes, *over), "x")
         # one line through a 7 or a 0 would be a barred 7, a slashed 0
@@ -214,9 +216,12 @@ def _in_a_row(rng: Rng, glyphs: list[Glyph]) -> list[Points]:
 def _point(rng: Rng) -> Glyph:
     """A decimal point, or a comma, on or near the base line."""
     base = rng.uniform(0.8, 1.05)
-    tail = (rng.uniform(-0.12, 0.02), rng.uniform(0.08, 0.25)) if rng.random() < 0.35 else (0.03, 0.02)
-    dot = np.array([[0.1, base], [0.1 + tail[0], base + tail[1]]], np.float32)
-    return Glyph((dot,))
+    if rng.random() < 0.35:
+        tail = np.array([rng.uniform(-0.14, 0.02), rng.uniform(0.12, 0.28)])
+        return Glyph((np.array([[0.14, base], [0.14 + tail[0], base + tail[1]]], np.float32),))
+    angles = np.linspace(0, 2 * np.pi, 7)
+    dot = np.stack([np.cos(angles), np.sin(angles)], axis=1) * rng.uniform(0.025, 0.07) + np.array([0.1, base])
+    return Glyph((dot.astype(np.float32),))
 
 
 def _barred(rng: Rng, glyph: Glyph) -> Glyph:
@@ -228,7 +233,9 @@ def _barred(rng: Rng, glyph: Glyph) -> Glyph:
 
 
 def _ringed(rng: Rng, writing: Writing) -> Writing:
-    """A circle round the value: it still counts."""
+    """A circle round the value: it still counts. A ringed 1 would be a slashed zero."""
+    if set(writing.label) == {"1"}:
+        return writing
     wide = _width(writing.strokes)
     angles = np.linspace(0, 2 * np.pi * rng.uniform(0.95, 1.1), 24) + rng.uniform(0, 6)
     reach = np.array([wide / 2 + rng.uniform(0.25, 0.5), 0.5 + rng.uniform(0.15, 0.4)])

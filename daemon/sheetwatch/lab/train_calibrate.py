@@ -56,8 +56,8 @@ class Outcomes:
 def held_out_cells(
     folder: Path, count: int, seed: int, run: Callable[[npt.NDArray[np.uint8]], Logits]
 ) -> list[HeldOut]:
-    """Compose cells from hands that were not trained on and run the network on them."""
-    composer = Composer(load_sources(folder, held_out=True))
+    """Compose cells from hands that were not trained on, half of them under bad conditions, and run the network."""
+    composer = Composer(load_sources(folder, held_out=True), ordinary_share=0.5)
     rng = np.random.default_rng([seed, 99])
     cells = []
     for _ in range(count):

@@ -30,7 +30,8 @@ _WORK_ROWS = 72  # crops are reduced to this height first: digits then are 25 to
 _MAX_ASPECT = 12.0
 _LEAST_CONTRAST = 0.055  # of the paper's light; fainter strokes cannot be told from scanner noise
 _SMALLEST_SHARE = 0.3  # ink lower than this share of the crop is not blown up to full height
-_LINE_BAND = 0.24  # printed borders lie in this outer share of the crop
+_WIDE = 1.6  # crops so many times as wide as high are wider than any one digit
+_LINE_BAND = 0.22  # printed borders lie in this outer share of the crop
 _LINE_SHARE = 0.55  # and run along at least this share of it
 
 
@@ -87,8 +88,8 @@ def find_ink(cell: Grey) -> Ink:
     paper = _paper_light(smooth)
     dark: Real = np.clip((paper - smooth) / np.maximum(paper, 24.0), 0.0, 1.0)
     # the lower ranks are paper even where ink covers half of the crop
-    tenth, middle, upper = _ranked(dark[::2, ::2], 0.10, 0.35, 0.40)
-    spread = (upper - tenth) / 1.03
+    low, middle = _ranked(dark[::2, ::2], 0.05, 0.30)
+    spread = (middle - low) / 1.12
     dark = np.clip(dark - np.float32(middle), 0.0, 1.0)
     grain = _grain(smooth)
     mask = (dark > max(_LEAST_CONTRAST, 1.6 * spread, 3.0 * grain)).astype(np.uint8)
@@ -152,29 +153,38 @@ def _written(ink: Ink, borders: Mask) -> tuple[Mask, bool]:
 
 
 def _borders(mask: Mask) -> Mask:
-    """Long straight lines along the edges, which a printed box leaves in its crop."""
-    lines = _lines_along_rows(mask) | _lines_along_rows(np.ascontiguousarray(mask.T)).T
-    return np.asarray(lines, dtype=np.uint8)
+    """Long straight lines along the edges, which a printed box leaves in its crop.
+
+    A 1 beside the edge of a tight crop, and the bar of a 7 under it, look the same but end before the crop does, and
+    before the box does.
+    """
+    rows, columns = mask.shape
+    level = _level_lines(mask, end=2 if columns > _WIDE * rows else 0, ends=(0, columns))
+    lined = np.flatnonzero(level.any(axis=1))
+    above, below = lined[lined < rows // 2], lined[lined >= rows // 2]
+    ends = (int(above[-1]) + 2 if above.size else 0, int(below[0]) - 1 if below.size else rows)
+    upright = _level_lines(np.ascontiguousarray(mask.T), end=0, ends=ends).T
+    return np.asarray(level | upright, dtype=np.uint8)
 
 
-def _lines_along_rows(mask: Mask) -> Mask:
-    """Lines in the upper and lower band that run from side to side, or hug the edge and run out at one side.
+def _level_lines(mask: Mask, *, end: int, ends: tuple[int, int]) -> Mask:
+    """Lines in the upper and lower band that run from one of the `ends` to the other, or out of the crop.
 
-    A 1 or the bar of a 7 in a tight crop is as long, but ends before the crop does.
+    end: how many pixels short of an end a line may stop.
     """
     rows, columns = mask.shape
     length = max(6, int(_LINE_SHARE * columns))
     thick = cv2.dilate(mask, np.ones((3, 1), np.uint8))
     lines = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8), borderValue=0)
-    band = max(2, int(_LINE_BAND * rows))
+    band = max(2, int(_LINE_BAND * min(rows, columns)))
     lines[band : rows - band] = 0
     if not lines.any():
         return np.asarray(lines, dtype=np.uint8)
     _, parts, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
     left, top, width, height = (stats[:, column] for column in range(4))
-    at_left, at_right = left <= 2, left + width >= columns - 2
-    hugs = (top + height <= 0.12 * rows + 2) | (top >= 0.88 * rows - 2)
-    printed = (at_left & at_right) | ((at_left | at_right) & hugs)
+    at_left, at_right = left <= ends[0] + end, left + width >= ends[1] - end
+    leaves = (top == 0) | (top + height == rows)
+    printed = (at_left & at_right) | ((at_left | at_right) & leaves)
     printed[0] = False
     return np.asarray(printed.astype(np.uint8)[parts], dtype=np.uint8)
 
