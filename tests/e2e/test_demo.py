@@ -15,10 +15,18 @@ import pytest
 
 from sheetwatch.cli.demo_daemon import deliver, prepare_folder
 from sheetwatch.cli.demo_scans import SCAN_COUNT, DemoScan, Expected, demo_scans
-from sheetwatch.cli.demo_score import became, fields_right_and_wrong, score, unknown_pages
+from sheetwatch.cli.demo_score import (
+    CsvRow,
+    Delivered,
+    became,
+    faults,
+    fields_right_and_wrong,
+    read_delivered,
+    score,
+)
 from sheetwatch.domain import Reading, Reason, ReasonCode, State, UsageError
 from sheetwatch.lab.pen_values import written
-from sheetwatch.ledger import PageState, SheetLine
+from sheetwatch.ledger import Accounting, PageState, SheetLine
 from sheetwatch.settings import load_settings
 from sheetwatch.templates import load_templates
 
@@ -158,43 +166,92 @@ def page_line(state: PageState, values: dict[str, str], *, reasons: Sequence[Rea
     )
 
 
-def sent(*, may_be_row: bool = True) -> list[DemoScan]:
+def sent(*, may_be_row: bool = True, template: str = "slip") -> list[DemoScan]:
     truth = {"q1": written("7"), "q2": written("7.5")}
-    page = Expected(what="a slip", template="slip", truth=truth, may_be_row=may_be_row)
+    page = Expected(what="a slip", template=template, truth=truth, may_be_row=may_be_row)
     return [DemoScan(name="a.jpg", data=b"", pages=(page,))]
 
 
+def csv_with(*rows: dict[str, str]) -> Delivered:
+    return Delivered(rows=tuple(CsvRow(source="a.jpg", page=0, cells=cells) for cells in rows))
+
+
+RIGHT = {"q1": "7", "q2": "7.5"}
+WRONG = {"q1": "1", "q2": "7.5"}
+
+
 def test_a_right_row_is_no_fault() -> None:
-    scores = score(sent(), [page_line(PageState.ROW, {"q1": "7", "q2": "7.5"})])
+    scores = score(sent(), [page_line(PageState.ROW, RIGHT)], csv_with(RIGHT))
     assert [page.fault for page in scores] == [None]
     assert fields_right_and_wrong(scores, accepted=True) == (2, 0)
 
 
-def test_a_wrong_value_in_a_row_is_a_fault_and_in_review_is_none() -> None:
-    values = {"q1": "1", "q2": "7.5"}
-    (accepted,) = score(sent(), [page_line(PageState.ROW, values)])
-    assert accepted.fault == "accepted with wrong values: q1 is 7, read as 1"
-    reviewed = score(sent(), [page_line(PageState.REVIEW, values)])
-    assert reviewed[0].fault is None
-    assert fields_right_and_wrong(reviewed, accepted=False) == (1, 1)
+def test_an_accepted_page_is_judged_by_the_csv_not_by_the_ledger() -> None:
+    (page,) = score(sent(), [page_line(PageState.ROW, RIGHT)], csv_with(WRONG))
+    assert page.fault == "accepted with wrong values: q1 is 7, read as 1"
 
 
-def test_a_page_that_a_person_had_to_see_is_a_fault_when_accepted() -> None:
-    (page,) = score(sent(may_be_row=False), [page_line(PageState.ROW, {"q1": "7", "q2": "7.5"})])
-    assert page.fault == "accepted, though a person had to see it"
+def test_a_wrong_value_in_review_is_no_fault() -> None:
+    (page,) = score(sent(), [page_line(PageState.REVIEW, WRONG)], Delivered())
+    assert page.fault is None
+    assert fields_right_and_wrong([page], accepted=False) == (1, 1)
 
 
-def test_a_row_of_another_template_is_a_fault() -> None:
-    scans = sent()
-    page = Expected(what="another form", template="other", truth=scans[0].pages[0].truth)
-    (scored,) = score([DemoScan(name="a.jpg", data=b"", pages=(page,))], [page_line(PageState.ROW, {"q1": "7"})])
-    assert scored.fault == "accepted as slip, which it is not"
+@pytest.mark.parametrize(
+    ("state", "scans", "delivered", "fault"),
+    [
+        (PageState.ROW, sent(may_be_row=False), csv_with(RIGHT), "accepted, though a person had to see it"),
+        (PageState.ROW, sent(template="other"), csv_with(RIGHT), "accepted as slip, which it is not"),
+        (PageState.ROW, sent(), Delivered(), "accepted, but stands in no CSV"),
+        (PageState.REVIEW, sent(), csv_with(RIGHT), "stands in a CSV, though the ledger knows of no row"),
+    ],
+)
+def test_what_must_not_become_of_a_page(
+    state: PageState, scans: list[DemoScan], delivered: Delivered, fault: str
+) -> None:
+    (page,) = score(scans, [page_line(state, RIGHT)], delivered)
+    assert page.fault == fault
 
 
-def test_pages_that_are_lost_or_nobodys_are_found() -> None:
-    (lost,) = score(sent(), [])
-    assert lost.fault == "the ledger does not know this page"
-    assert unknown_pages([], [page_line(PageState.ROW, {})])
+def counts(*, rows: int = 0, review: int = 0, in_work: int = 0, pages_in: int | None = None) -> Accounting:
+    total = rows + review + in_work if pages_in is None else pages_in
+    return Accounting(pages_in=total, rows=rows, review=review, dropped=0, in_work=in_work, dropped_by={})
+
+
+def test_a_clean_demo_has_no_fault() -> None:
+    lines = [page_line(PageState.ROW, RIGHT)]
+    scores = score(sent(), lines, csv_with(RIGHT))
+    assert faults(sent(), scores, lines, counts(rows=1), csv_with(RIGHT)) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "delivered", "counted", "told"),
+    [
+        ([], csv_with(RIGHT), counts(rows=1), "a.jpg page 1: the ledger does not know this page"),
+        ([page_line(PageState.ROW, RIGHT)], csv_with(RIGHT, RIGHT), counts(rows=2), "2 times in the CSVs"),
+        ([page_line(PageState.REVIEW, RIGHT)], Delivered(), counts(review=1), "but not in the review folder"),
+        ([page_line(PageState.ROW, RIGHT)], csv_with(RIGHT), counts(rows=1, pages_in=2), "does not add up"),
+        ([page_line(PageState.ROW, RIGHT)], csv_with(RIGHT), counts(rows=1, in_work=1), "1 pages are still in work"),
+        ([page_line(PageState.ROW, RIGHT)], csv_with(RIGHT), counts(rows=2), "the CSVs hold 1 rows, the ledger 2"),
+        ([page_line(PageState.REVIEW, RIGHT)], Delivered(), counts(review=1), "no page at all was accepted"),
+    ],
+)
+def test_every_fault_is_told(lines: list[SheetLine], delivered: Delivered, counted: Accounting, told: str) -> None:
+    scores = score(sent(), lines, delivered)
+    assert any(told in fault for fault in faults(sent(), scores, lines, counted, delivered))
+
+
+def test_a_page_that_nobody_sent_is_told() -> None:
+    lines = [page_line(PageState.ROW, RIGHT)]
+    assert "a.jpg page 1: in the ledger, but never sent" in faults([], [], lines, counts(rows=1), csv_with(RIGHT))
+
+
+def test_folders_are_read_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "slip-2026-01-01.csv").write_text("sheet_id,source,page,q1\ns,a.jpg,0,7\ns,b.pdf,2,\n", "utf-8")
+    (tmp_path / "b-1.review.txt").write_text("why", "utf-8")
+    delivered = read_delivered(tmp_path, tmp_path)
+    assert [(row.source, row.page, row.cells["q1"]) for row in delivered.rows] == [("a.jpg", 0, "7"), ("b.pdf", 2, "")]
+    assert delivered.review_stems == {"b-1"}
 
 
 def test_what_became_of_a_page_in_words() -> None:

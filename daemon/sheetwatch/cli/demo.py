@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,23 +49,23 @@ def run(args: argparse.Namespace) -> int:
     settings = load_settings(configuration)
     console = demo_console()
     console.print(f"Sheetwatch demo in {configuration.parent}")
-    scans, seconds = _let_it_work(configuration, settings, args.seed, console)
-    return report(settings, scans, seconds, console)
+    started_at = datetime.now(UTC)
+    scans = _let_it_work(configuration, settings, args.seed, console)
+    return report(settings, scans, started_at, console)
 
 
-def _let_it_work(configuration: Path, settings: Settings, seed: int, console: Console) -> tuple[list[DemoScan], float]:
-    """Start the daemon, send every scan, wait until all is settled, stop it. Returns the scans and the seconds."""
+def _let_it_work(configuration: Path, settings: Settings, seed: int, console: Console) -> list[DemoScan]:
+    """Start the daemon, send every scan, wait until all is settled, stop it. Returns what was sent."""
     from sheetwatch.cli.demo_daemon import Daemon  # noqa: PLC0415
     from sheetwatch.cli.demo_progress import DemoProgress  # noqa: PLC0415
 
     with DemoProgress(console) as progress, Daemon(configuration, settings) as daemon:
-        start_s = time.monotonic()
         scans = list(_send(seed, settings, daemon, progress))
         pages = sum(len(scan.pages) for scan in scans)
         progress.all_sent(pages)
         for settled in daemon.settled_pages(pages, timeout_s=_TIMEOUT_S):
             progress.settled(settled, pages)
-        return scans, time.monotonic() - start_s
+        return scans
 
 
 def _send(seed: int, settings: Settings, daemon: Daemon, progress: DemoProgress) -> Iterator[DemoScan]:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from sheetwatch.cli.demo_score import became, fields_right_and_wrong, score, unknown_pages
+from sheetwatch.cli.demo_score import became, faults, fields_right_and_wrong, read_delivered, score
 from sheetwatch.ledger import Ledger, accounting, all_sheets
 from sheetwatch.service.site import LEDGER_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from sheetwatch.cli.demo_scans import DemoScan
     from sheetwatch.cli.demo_score import PageScore
@@ -29,25 +30,23 @@ def demo_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=_PLAIN_COLUMNS)
 
 
-def report(settings: Settings, scans: Sequence[DemoScan], seconds: float, console: Console) -> int:
+def report(settings: Settings, scans: Sequence[DemoScan], started_at: datetime, console: Console) -> int:
     """Print what became of everything. Returns the exit code."""
     with Ledger.open_for_reading(settings.state / LEDGER_NAME) as ledger:
         counts, lines = accounting(ledger), all_sheets(ledger)
-    scores = score(scans, lines)
-    faults = [f"{page.source} page {page.page + 1}: {page.fault}" for page in scores if page.fault]
-    faults += [f"{line.source_name}: in the ledger, but never sent" for line in unknown_pages(scans, lines)]
-    if counts.in_work:
-        faults.append(f"{counts.in_work} pages are still in work")
-    if not counts.balanced:
-        faults.append("the accounting does not add up")
+    delivered = read_delivered(settings.results, settings.review)
+    scores = score(scans, lines, delivered)
     console.print(_table(scores))
-    _print_counts(scores, counts, lines, seconds, console)
+    _print_accounting(counts, console)
+    _print_fields(scores, console)
+    _print_speed(lines, started_at, console)
     _print_places(settings, console)
-    for fault in faults:
+    found = faults(scans, scores, lines, counts, delivered)
+    for fault in found:
         console.print(f"WRONG: {fault}", style="bold red")
-    if not faults:
+    if not found:
         console.print("Every page is accounted for, and no accepted page holds a wrong value.", style="bold green")
-    return 1 if faults else 0
+    return 1 if found else 0
 
 
 def _table(scores: Sequence[PageScore]) -> Table:
@@ -59,21 +58,32 @@ def _table(scores: Sequence[PageScore]) -> Table:
     return table
 
 
-def _print_counts(
-    scores: Sequence[PageScore], counts: Accounting, lines: Sequence[SheetLine], seconds: float, console: Console
-) -> None:
+def _print_accounting(counts: Accounting, console: Console) -> None:
     causes = ", ".join(f"{cause} {count}" for cause, count in sorted(counts.dropped_by.items())) or "none"
     sign = "=" if counts.balanced else "is NOT"
     console.print(
         f"Accounting: {counts.pages_in} pages in {sign} {counts.rows} rows + {counts.review} in review"
         f" + {counts.dropped} dropped ({causes}) + {counts.in_work} in work"
     )
-    for words, accepted in (("rows", True), ("review", False)):
+
+
+def _print_fields(scores: Sequence[PageScore], console: Console) -> None:
+    for words, accepted in (("in rows", True), ("that went to review", False)):
         right, wrong = fields_right_and_wrong(scores, accepted=accepted)
-        console.print(f"Fields of the pages in {words}: {right} right, {wrong} wrong")
-    times = [line.elapsed_ms for line in lines if line.elapsed_ms]
-    reading = f", {median(times):.0f} ms of reading for a page (median)" if times else ""
-    console.print(f"Speed: {60 * counts.pages_in / seconds:.0f} sheets per minute, sending included{reading}")
+        console.print(f"Fields of the pages {words}: {right} right, {wrong} wrong")
+
+
+def _print_speed(lines: Sequence[SheetLine], started_at: datetime, console: Console) -> None:
+    """Over the pages that were read; a file that is cut off is waited for, not read."""
+    read = [line for line in lines if line.elapsed_ms and line.decided_at]
+    if not read:
+        return
+    seconds = max((line.decided_at - started_at).total_seconds() for line in read if line.decided_at)
+    each = median(line.elapsed_ms for line in read)
+    console.print(
+        f"Speed: {60 * len(read) / seconds:.0f} sheets per minute from the first scan sent to the last page decided,"
+        f" while this program drew them; {each:.0f} ms of reading for a page (median)"
+    )
 
 
 def _print_places(settings: Settings, console: Console) -> None:
