@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 _SYSTEM_FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf")
 _NO_LETTER = "\U0010ffff"
-_PLAIN = {"\N{FRACTION SLASH}": "/", "\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{MIDDLE DOT}": "|"}
+_PLAIN = {
+    "\N{VULGAR FRACTION ONE HALF}": " 1/2",
+    "\N{FRACTION SLASH}": "/",
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "-",
+    "\N{MIDDLE DOT}": "|",
+}
 
 
 def draw_text(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, *, size_px: int, colour: Colour) -> None:
@@ -59,7 +65,7 @@ def _letter(letter: str, size_px: int) -> str:
         _PLAIN.get(part, part) for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part)
     )
     plain = _PLAIN.get(letter, plain)
-    return plain if plain and all(_has(part, size_px) for part in plain) else "?"
+    return plain if plain and all(part == " " or _has(part, size_px) for part in plain) else "?"
 
 
 def _has(letter: str, size_px: int) -> bool:

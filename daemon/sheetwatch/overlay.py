@@ -14,7 +14,7 @@ from sheetwatch.domain import PageReading, Reading, Reason, ReasonCode, State, T
 from sheetwatch.lettering import draw_text, text_width, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy.typing as npt
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _HEIGHT_PX = (1000, 1500)  # of the sheet within the picture
 _LEAST_WIDTH_PX = 700  # the band above the sheet needs room for its sentences
-_MOST_REASONS = 12
+_MOST_ROWS = 16
 _LABEL_PX, _TEXT_PX, _TITLE_PX, _PAD_PX = 15, 19, 26, 12
 
 _INK: Colour = (32, 36, 44)
@@ -124,10 +124,13 @@ def as_png(picture: npt.NDArray[np.uint8]) -> bytes:
     return bytes(data)
 
 
-def plain_words(reason: Reason) -> str:
-    """One reason as a sentence for an operator."""
-    where = f" in {reason.field}" if reason.field else ""
-    return f"{_WORDS[reason.code]}{where}: {reason.detail}"
+def plain_words(reasons: Iterable[Reason]) -> list[str]:
+    """The reasons as sentences for an operator, one per kind: "Not read for certain: q7: 7 (0.62) or 1 (0.31)"."""
+    details: dict[ReasonCode, list[str]] = {}
+    for reason in reasons:
+        detail = f"{reason.field}: {reason.detail}" if reason.field else reason.detail
+        details.setdefault(reason.code, []).append(detail)
+    return [f"{_WORDS[code]}: {'; '.join(found)}" for code, found in details.items()]
 
 
 def _aligned_sheet(grey: Grey, template: Template, reading: PageReading) -> Image.Image:
@@ -252,12 +255,9 @@ def _is_free(spot: Rectangle, taken: Sequence[Rectangle], shape: tuple[int, ...]
 def _header(width: int, template: Template | None, reading: PageReading) -> Image.Image:
     title = template.title if template else "No form recognised"
     accepted = reading.verdict.accepted
-    reasons = [plain_words(reason) for reason in reading.verdict.reasons]
-    if len(reasons) > _MOST_REASONS:
-        reasons = [*reasons[: _MOST_REASONS - 1], f"and {len(reasons) - _MOST_REASONS + 1} more"]
     verdict = "Accepted" if accepted else "Review: please look at this sheet"
     lines = [(title, _TITLE_PX, _INK), (verdict, _TITLE_PX, _GREEN if accepted else _RED)]
-    lines += [(reason, _TEXT_PX, _INK) for reason in reasons]
+    lines += [(words, _TEXT_PX, _INK) for words in plain_words(reading.verdict.reasons)]
     return _band(width, lines)
 
 
@@ -280,6 +280,8 @@ def _footer(width: int, reading: PageReading) -> Image.Image:
 def _band(width: int, lines: Sequence[tuple[str, int, Colour]]) -> Image.Image:
     """Lines of text, wrapped to the width, on a light ground."""
     rows = [(row, size, colour) for text, size, colour in lines for row in wrapped(text, size, width - 2 * _PAD_PX)]
+    if len(rows) > _MOST_ROWS:
+        rows[_MOST_ROWS - 1 :] = [("... and more", _TEXT_PX, _INK)]
     heights = [round(size * 1.35) for _, size, _ in rows]
     band = Image.new("RGB", (width, sum(heights) + 2 * _PAD_PX), _BAND)
     draw = ImageDraw.Draw(band)

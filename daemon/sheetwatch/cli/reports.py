@@ -72,15 +72,20 @@ def _table(reading: PageReading) -> Any:
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
+    rows = [(_row(name, found), _STYLES[found.state]) for name, found in reading.fields.items()]
     table = Table(box=None, padding=(0, 2, 0, 2))
-    for heading in ("field", "value", "state", "probability", "or"):
-        table.add_column(heading, no_wrap=True)
-    for name, found in reading.fields.items():
-        others = ", ".join(f"{other.value or 'nothing'} ({other.probability:.4f})" for other in found.alternatives[:3])
-        style = _STYLES[found.state]
-        cells = (name, found.value, str(found.state), f"{found.probability:.4f}", others)
-        table.add_row(*(Text(cell) for cell in cells), style=style)
+    for column, heading in enumerate(("field", "value", "state", "probability", "or")):
+        # On a narrow terminal only the last column gives way.
+        widest = 0 if heading == "or" else max(len(row[column]) for row, _ in rows)
+        table.add_column(heading, no_wrap=True, min_width=max(widest, len(heading)))
+    for row, style in rows:
+        table.add_row(*(Text(cell) for cell in row), style=style)
     return table
+
+
+def _row(name: str, found: Reading) -> tuple[str, ...]:
+    others = ", ".join(f"{other.value or 'nothing'} ({other.probability:.4f})" for other in found.alternatives[:3])
+    return name, found.value, str(found.state), f"{found.probability:.4f}", others
 
 
 def _alignment(alignment: Alignment | None) -> dict[str, Any] | None:
