@@ -38,10 +38,10 @@ HEAVY = [
 ]
 
 
-def sheetwatch(*arguments: str | Path, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[bytes]:
+def sheetwatch(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
     environment = {key: value for key, value in os.environ.items() if key != "SHEETWATCH_CONFIG"}
-    command = [sys.executable, "-m", "sheetwatch", *map(os.fsencode, arguments)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, check=False, timeout=120, **options)
+    command = [sys.executable, "-m", "sheetwatch", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, check=False, timeout=120)
 
 
 def test_version_and_help() -> None:
@@ -141,9 +141,13 @@ def test_template_show(tmp_path: Path) -> None:
 
 def test_template_import(tmp_path: Path) -> None:
     boxes = tmp_path / "roi_values.txt"
-    boxes.write_text("[[(10, 20), (60, 50), 'text', 'Q 1(a)'], [(110, 50), (70, 20), 'text', 'q2'],\n"
-                     "[(120, 20), (160, 50), 'text', 'q2'], [(170, 20), (200, 50), 'text', '7'],"
-                     "[(210, 20), (240, 50), 'text', 'status'], [(250, 20), (280, 50), 'text', 'null']]", "utf-8")  # fmt: skip
+    labels = ["Q 1(a)", "q2", "q2", "7", "status", "null"]
+    corners = [
+        ((10, 20), (60, 50)),
+        ((110, 50), (70, 20)),
+        *(((70 + 50 * n, 20), (100 + 50 * n, 50)) for n in range(4)),
+    ]
+    boxes.write_text(repr([[*pair, "text", label] for pair, label in zip(corners, labels, strict=True)]), "utf-8")
     folder = tmp_path / "out" / "cover"
     reference = blank_sheet(tmp_path / "blank.png")
     done = sheetwatch("template", "import", boxes, "--reference", reference, "--name", "cover", "--out", folder)
