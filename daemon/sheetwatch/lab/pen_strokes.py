@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Points = npt.NDArray[np.float64]
 
 _WIDEST, _TALLEST = 0.9, 0.84
+_NARROW = 0.3  # of its height; a 1 without a flag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -145,9 +146,9 @@ def _mend(strokes: list[Stroke], text: str, truth: Truth, box: Box, writer: Writ
     """What happens to a value once it stands: moved over the border, overwritten, circled, ticked."""
     height, rng = writer.height(box), writer.rng
     if Flag.BORDER in truth.flags:
-        return _over_border(strokes, box, height * rng.uniform(0.06, 0.18), rng)
+        return _over_border(strokes, box, rng.uniform(0.06, 0.18), height, rng)
     if Flag.OUT_OF_BOX in truth.flags:
-        return _over_border(strokes, box, height * rng.uniform(0.3, 0.5), rng)
+        return _over_border(strokes, box, rng.uniform(0.3, 0.5), height, rng)
     if Flag.OVERWRITTEN in truth.flags:
         return _overwrite(strokes, text, writer)
     if Flag.CIRCLED in truth.flags:
@@ -157,15 +158,23 @@ def _mend(strokes: list[Stroke], text: str, truth: Truth, box: Box, writer: Writ
     return strokes
 
 
-def _over_border(strokes: list[Stroke], box: Box, beyond: float, rng: np.random.Generator) -> list[Stroke]:
-    """Moved until the ink reaches `beyond` pixels past one side of the box."""
+def _over_border(
+    strokes: list[Stroke], box: Box, share: float, height: float, rng: np.random.Generator
+) -> list[Stroke]:
+    """Moved until the ink reaches past one side of the box by a share of its height.
+
+    Sideways by no more than that share of its own width: a 1 that lies on a printed line is seen by nobody.
+    """
     left, top, right, bottom = _extent(strokes)
+    down, aside = share * height, min(share * height, share * (right - left))
     shifts = (
-        (0.0, box.bottom + beyond - bottom),
-        (0.0, box.top - beyond - top),
-        (box.right + beyond - right, 0.0),
-        (box.left - beyond - left, 0.0),
+        (0.0, box.bottom + down - bottom),
+        (0.0, box.top - down - top),
+        (box.right + aside - right, 0.0),
+        (box.left - aside - left, 0.0),
     )
+    if right - left < _NARROW * height:
+        shifts = shifts[:2] * 2
     x, y = shifts[int(rng.choice(4, p=[0.45, 0.2, 0.25, 0.1]))]
     return [stroke.moved(x, y) for stroke in strokes]
 
