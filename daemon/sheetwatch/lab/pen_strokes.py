@@ -79,8 +79,8 @@ def sign_for_nothing(box: Box, truth: Truth, writer: Writer) -> list[Stroke]:
 
 
 def _slash(box: Box, rng: np.random.Generator) -> Stroke:
-    low = (box.left + box.width * rng.uniform(0.05, 0.25), box.top + box.height * rng.uniform(0.8, 1.0))
-    high = (box.left + box.width * rng.uniform(0.75, 0.97), box.top + box.height * rng.uniform(0.0, 0.2))
+    low = (box.left + box.width * rng.uniform(0.05, 0.25), box.top + box.height * rng.uniform(0.8, 0.95))
+    high = (box.left + box.width * rng.uniform(0.75, 0.97), box.top + box.height * rng.uniform(0.05, 0.2))
     return _line(np.array([high, np.add(low, high) / 2 + rng.normal(0, 1.5, 2), low]), rng)
 
 
@@ -109,8 +109,9 @@ def set_into(box: Box, strokes: Sequence[Stroke], writer: Writer) -> list[Stroke
     left, top, right, bottom = _extent(strokes)
     share_x = float(np.clip(writer.hand.lean_x + writer.rng.normal(0, 0.13), 0.06, 0.94))
     share_y = float(np.clip(writer.hand.lean_y + writer.rng.normal(0, 0.13), 0.06, 0.94))
-    x = box.left + share_x * (box.width - (right - left)) - left
-    y = box.top + share_y * (box.height - (bottom - top)) - top
+    rim = 0.8 * writer.hand.nib.width_mm * writer.pixels_per_mm  # ink is wider than the line that the pen follows
+    x = box.left + rim + share_x * max(0.0, box.width - 2 * rim - (right - left)) - left
+    y = box.top + rim + share_y * max(0.0, box.height - 2 * rim - (bottom - top)) - top
     return [stroke.moved(x, y) for stroke in strokes]
 
 
