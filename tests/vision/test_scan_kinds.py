@@ -141,10 +141,27 @@ def test_alpha_lies_over_white(colour: Image.Image, grey: Grey) -> None:
         assert np.abs(first_page(stream.getvalue()).astype(int) - expected).max() <= 1
 
 
-def test_one_transparent_colour(colour: Image.Image, grey: Grey) -> None:
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "P"])
+def test_one_transparent_colour(colour: Image.Image, mode: str) -> None:
+    image = colour.convert("L").convert(mode)
+    grey = np.asarray(image.convert("L"))
     stream = io.BytesIO()
-    colour.convert("L").save(stream, "PNG", transparency=0)
+    image.save(stream, "PNG", transparency=(0, 0, 0) if mode == "RGB" else 0)
     assert np.array_equal(first_page(stream.getvalue()), np.where(grey == 0, 255, grey))
+
+
+def test_one_transparent_colour_of_16_bits(scans: dict[str, bytes], grey: Grey) -> None:
+    data = scans["png grey 16"]
+    transparent = data[:33] + chunk(b"tRNS", bytes(2)) + data[33:]
+    assert np.array_equal(first_page(transparent), np.where(grey == 0, 255, grey))
+
+
+def test_alpha_of_16_bits(colour: Image.Image, grey: Grey) -> None:
+    pixels = np.dstack([np.asarray(colour)[:, :, ::-1], grey // 2 + 100]).astype(np.uint16) * 257
+    alpha = (grey // 2 + 100).astype(float)
+    expected = grey * alpha / 255 + 255 - alpha
+    found = first_page(cv2.imencode(".png", pixels)[1].tobytes())
+    assert np.abs(found - expected).max() <= 2
 
 
 @pytest.mark.parametrize("sample_format", [2, 3], ids=["signed", "floating"])
@@ -304,7 +321,7 @@ def chunks(data: bytes) -> list[tuple[bytes, bytes]]:
 
 def test_a_name_says_nothing_about_the_format(scans: dict[str, bytes], grey: Grey, tmp_path: Path) -> None:
     path = tmp_path / "scan.pdf"
-    path.write_bytes(scans["png"])
+    path.write_bytes(scans["bmp"])
     with open_scan(path) as scan:
         assert np.array_equal(scan.page(0).grey, grey)
 

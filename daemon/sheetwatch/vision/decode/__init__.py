@@ -76,19 +76,25 @@ def _read(path: Path, limits: Limits) -> bytes:
     """The bytes of a regular file; a pipe or device is refused instead of waited for."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as stream:  # noqa: PTH123 - pathlib cannot open a descriptor
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
-                raise ScanError(ReasonCode.UNREADABLE_FILE, f"this is {kind}")
-            if status.st_size > limits.file_mb * 1e6:
-                raise _too_many_bytes(status.st_size, limits)
-            return stream.read(int(limits.file_mb * 1e6) + 1)
+        try:
+            _check_file(os.fstat(descriptor), limits)
+            with open(descriptor, "rb", closefd=False) as stream:
+                return stream.read(int(limits.file_mb * 1e6) + 1)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ScanError(ReasonCode.UNREADABLE_FILE, f"the file cannot be opened: {reason}") from error
     except MemoryError as error:
         raise ScanError(ReasonCode.TOO_LARGE, "the file does not fit into the memory allowed for a worker") from error
+
+
+def _check_file(status: os.stat_result, limits: Limits) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise ScanError(ReasonCode.UNREADABLE_FILE, f"this is {kind}")
+    if status.st_size > limits.file_mb * 1e6:
+        raise _too_many_bytes(status.st_size, limits)
 
 
 def _too_many_bytes(size_bytes: int, limits: Limits) -> ScanError:

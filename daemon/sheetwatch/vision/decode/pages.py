@@ -67,3 +67,9 @@ def upright(grey: Grey, orientation: int) -> Grey:
     if orientation in {3, 4, 7, 8}:
         grey = grey[::-1]
     return np.ascontiguousarray(grey)
+
+
+def over_white(grey: Grey, alpha: Grey) -> Grey:
+    """Grey pixels with their alpha (255: opaque), laid over white paper."""
+    cover = alpha.astype(np.uint16)
+    return ((grey * cover + 255 * (255 - cover) + 127) // 255).astype(np.uint8)

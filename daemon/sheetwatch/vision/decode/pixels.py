@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from sheetwatch.vision.decode.pages import plausible_dpi, unreadable
+from sheetwatch.vision.decode.pages import over_white, plausible_dpi, unreadable
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,7 +32,8 @@ def to_grey(image: Image.Image) -> Grey:
     if image.mode in {"I", "F"}:
         raise unreadable(f"pixels of kind {image.mode!r} (32 bits) have no known range")
     if image.mode in _WITH_ALPHA or "transparency" in image.info:
-        return _over_white(image.convert("RGBA"))
+        image = image.convert("RGBA")
+        return over_white(np.asarray(image.convert("RGB").convert("L")), np.asarray(image.getchannel("A")))
     if image.mode == "LAB":
         image = image.getchannel(0)
     if image.mode in {"CMYK", "YCbCr", "HSV"}:
@@ -46,9 +47,3 @@ def dpi_of(image: Image.Image) -> float | None:
         return plausible_dpi(float(image.info["dpi"][0]))
     except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
         return None
-
-
-def _over_white(image: Image.Image) -> Grey:
-    grey = np.asarray(image.convert("RGB").convert("L"), dtype=np.uint16)
-    alpha = np.asarray(image.getchannel("A"), dtype=np.uint16)
-    return ((grey * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)

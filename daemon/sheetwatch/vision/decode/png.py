@@ -1,4 +1,4 @@
-"""PNG: every chunk and its checksum is verified, because Pillow and OpenCV do not verify the pixels' own."""
+"""PNG: every chunk and its checksum is verified; OpenCV decodes, which refuses missing rows and needs little memory."""
 
 from __future__ import annotations
 
@@ -6,35 +6,51 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
+import numpy as np
+
 from sheetwatch.domain import Limits, Page
-from sheetwatch.vision.decode.pages import check_size, incomplete, unreadable, upright
-from sheetwatch.vision.decode.pixels import dpi_of, open_image, to_grey
+from sheetwatch.vision.decode.native import no_damage
+from sheetwatch.vision.decode.pages import check_size, incomplete, over_white, plausible_dpi, unreadable, upright
 from sheetwatch.vision.decode.tags import exif_orientation_and_dpi
 
 if TYPE_CHECKING:
-    from PIL import Image
+    import numpy.typing as npt
+
+    Grey = npt.NDArray[np.uint8]
 
 _SIGNATURE_BYTES = 8
 _HEADER_BYTES = 33  # signature and IHDR
 _CHUNK_FRAME_BYTES = 12  # length, name, checksum
-_UNPACK_BYTES = 1 << 20
-# First column, first row, step across, step down of each pass.
-_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_GREY, _COLOUR, _PALETTE, _GREY_ALPHA, _COLOUR_ALPHA = 0, 2, 3, 4, 6
+_PER_METRE = 0.0254
+
+
+@dataclass(slots=True, kw_only=True)
+class _Header:
+    """What the chunks say. `transparent`: the body of tRNS, None when there is none."""
+
+    bits: int
+    kind: int
+    transparent: bytes | None = None
+    orientation: int = 1
+    dpi: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Png:
     data: bytes
-    orientation: int
+    header: _Header
     count: int = 1
 
     def decode(self, index: int) -> Page:
         """Decode the only page."""
-        with open_image(self.data, "PNG") as image:
-            image.load()
-            if image.info.get("interlace") or _last_row_is_zero(image):
-                _check_row_count(self.data)
-            return Page(grey=upright(to_grey(image), self.orientation), index=index, dpi=dpi_of(image))
+        header = self.header
+        if header.kind in {_GREY_ALPHA, _COLOUR_ALPHA} or header.transparent is not None:
+            grey = _with_transparency(self.data, header)
+        else:
+            grey = _pixels(self.data, cv2.IMREAD_GRAYSCALE)
+        return Page(grey=upright(grey, header.orientation), index=index, dpi=header.dpi)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -47,15 +63,17 @@ def open_pages(data: bytes, limits: Limits) -> _Png:
     if data[12:16] != b"IHDR":
         raise unreadable("the PNG has no header")
     check_size(int.from_bytes(data[16:20]), int.from_bytes(data[20:24]), limits)
-    return _Png(data=data, orientation=_check_chunks(data))
+    header = _Header(bits=data[24], kind=data[25])
+    _check_chunks(data, header)
+    return _Png(data=data, header=header)
 
 
-def _check_chunks(data: bytes) -> int:
-    """Verify the chain of chunks; returns the orientation that an eXIf chunk states, else 1."""
+def _check_chunks(data: bytes, header: _Header) -> None:
+    """Verify the chain of chunks, and keep what they say."""
     view = memoryview(data)
-    orientation = 1
     position = _SIGNATURE_BYTES
-    while True:
+    name = b""
+    while name != b"IEND":
         length = int.from_bytes(data[position : position + 4])
         end = position + _CHUNK_FRAME_BYTES + length
         if end > len(data):
@@ -63,42 +81,46 @@ def _check_chunks(data: bytes) -> int:
         name = data[position + 4 : position + 8]
         if zlib.crc32(view[position + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
             raise unreadable(f"the checksum of a {name.decode('latin-1')} chunk is wrong")
-        if name == b"eXIf":
-            orientation, _ = exif_orientation_and_dpi(data[position + 8 : end - 4])
-        if name == b"IEND":
-            return orientation
+        if name != b"IDAT":
+            _note(header, name, data[position + 8 : end - 4])
         position = end
 
 
-def _last_row_is_zero(image: Image.Image) -> bool:
-    """Whether rows may be missing: Pillow fills up with zeros, without a word."""
-    return image.crop((0, image.height - 1, image.width, image.height)).getbbox(alpha_only=False) is None
+def _note(header: _Header, name: bytes, body: bytes) -> None:
+    if name == b"eXIf":
+        header.orientation, _ = exif_orientation_and_dpi(body)
+    elif name == b"tRNS":
+        header.transparent = body
+    elif name == b"pHYs" and body[8:9] == b"\1":
+        header.dpi = plausible_dpi(int.from_bytes(body[:4]) * _PER_METRE)
 
 
-def _check_row_count(data: bytes) -> None:
-    """Unpack all pixels and count their bytes; costs as much as decoding, so it is done only on suspicion."""
-    unpacker = zlib.decompressobj()
-    found = 0
-    position = _SIGNATURE_BYTES
-    while position < len(data):
-        length = int.from_bytes(data[position : position + 4])
-        packed = data[position + 8 : position + 8 + length] if data[position + 4 : position + 8] == b"IDAT" else b""
-        while packed:
-            found += len(unpacker.decompress(packed, _UNPACK_BYTES))
-            packed = unpacker.unconsumed_tail
-        position += _CHUNK_FRAME_BYTES + length
-    if found < _row_bytes(data):
-        raise incomplete("rows are missing at the end of the image")
+def _pixels(data: bytes, flags: int) -> npt.NDArray[np.uint8]:
+    """Decode, or raise ScanError: OpenCV returns nothing when rows are missing or their checksum is wrong."""
+    with no_damage():
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None:
+        raise incomplete("rows of the image are missing or damaged")
+    return np.asarray(pixels)
 
 
-def _row_bytes(data: bytes) -> int:
-    """How many bytes all rows take, unpacked; PNG specification, sections 7.2 and 8.2 (Adam7)."""
-    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
-    bits = data[24] * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[data[25]]
-    passes = _ADAM7 if data[28] else ((0, 0, 1, 1),)
-    total = 0
-    for left, top, across, down in passes:
-        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
-        if columns > 0 and rows > 0:
-            total += rows * (1 + (columns * bits + 7) // 8)
-    return total
+def _with_transparency(data: bytes, header: _Header) -> Grey:
+    pixels: npt.NDArray[np.uint8 | np.uint16] = _pixels(data, cv2.IMREAD_UNCHANGED)
+    if pixels.ndim == 2:
+        pixels[pixels == _transparent_level(header)] = np.iinfo(pixels.dtype).max
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    if pixels.ndim == 2:
+        return pixels.astype(np.uint8)
+    if pixels.shape[2] == 4:
+        grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2GRAY), dtype=np.uint8)
+        return over_white(grey, pixels[:, :, 3].astype(np.uint8))
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+
+
+def _transparent_level(header: _Header) -> int:
+    """The one transparent level of a grey image, at the depth that OpenCV gives: 8 or 16 bits; -1 for none."""
+    if header.transparent is None or len(header.transparent) != 2:
+        return -1
+    level = int.from_bytes(header.transparent)
+    return level if header.bits == 16 else level * 255 // ((1 << header.bits) - 1)
