@@ -211,8 +211,8 @@ def test_halves_add_up_exactly(values: list[str]) -> None:
     ("kind", "text", "value"),
     [
         ("mark", " 07 ", "7"), ("mark", "7½", "7.5"), ("mark", "½", "0.5"), ("mark", "7,5", "7.5"),
-        ("mark", "7.50", "7.5"), ("mark", "-", ""), ("mark", "\N{EN DASH}", ""), ("mark", "", ""), ("integer", "012", "12"),
-        ("digits", " 0012", "0012"), ("digits", "", ""),
+        ("mark", "7.50", "7.5"), ("mark", "-", ""), ("mark", "\N{EN DASH}", ""), ("mark", "", ""),
+        ("integer", "012", "12"), ("digits", " 0012", "0012"), ("digits", "", ""),
     ],
 )  # fmt: skip
 def test_typed_values(kind: str, text: str, value: str) -> None:

@@ -101,6 +101,13 @@ def test_a_tag_with_a_monstrous_count(write_tiff: WriteTiff) -> None:
     assert reason_of(bytes(data)) is ReasonCode.INCOMPLETE_FILE
 
 
+def test_a_tag_with_more_strips_than_a_page_has_rows(write_tiff: WriteTiff) -> None:
+    data = bytearray(write_tiff(bytes(8_000_064), width=8, height=8, bits=8, photometric=1, samples=1))
+    at = data.index(struct.pack("<HH", 273, 4))
+    struct.pack_into("<II", data, at + 4, 1_900_000, 200)
+    assert reason_of(bytes(data)) is ReasonCode.UNREADABLE_FILE
+
+
 def test_a_tiff_that_is_still_written(write_tiff: WriteTiff) -> None:
     data = write_tiff(bytes(64), width=8, height=8, bits=8, photometric=1, samples=1)
     assert reason_of(data[:4] + bytes(4) + data[8:]) is ReasonCode.INCOMPLETE_FILE

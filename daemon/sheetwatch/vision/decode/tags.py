@@ -25,6 +25,7 @@ _TYPES: dict[int, tuple[int, str | None]] = {
     1: (1, "B"), 2: (1, None), 3: (2, "H"), 4: (4, "I"), 5: (8, "II"), 6: (1, None), 7: (1, None), 8: (2, None),
     9: (4, None), 10: (8, None), 11: (4, None), 12: (8, None), 13: (4, "I"), 16: (8, "Q"), 17: (8, None), 18: (8, "Q"),
 }  # fmt: skip
+_MOST_VALUES = 1_000_000  # strips of one page; a hostile file would have us hold a hundred million numbers
 _INCHES_PER_UNIT = {2: 1.0, 3: 2.54}
 
 
@@ -87,6 +88,8 @@ class TagReader:
             raise incomplete(f"the file ends within the values of tag {tag}")
         if code is None or tag not in _NEEDED:
             return tag, ()
+        if count > _MOST_VALUES:
+            raise unreadable(f"tag {tag} has {count} values")
         return tag, struct.unpack_from(f"{self.order}{count * len(code)}{code[0]}", self.data, at)
 
     def _number(self, position: int, code: str) -> int:
