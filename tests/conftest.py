@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from support.leaks import Possessions, leaked_since
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -16,3 +22,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the shared data folder is absent: {folder}")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind() -> Iterator[None]:
+    """Fail a test that leaves threads, child processes or open files behind."""
+    before = Possessions.now()
+    yield
+    leaked = leaked_since(before)
+    assert not leaked, f"left behind: {', '.join(leaked)}"

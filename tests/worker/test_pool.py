@@ -29,6 +29,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerPool]:
         workers=1, limits=Limits(worker_memory_mb=600), templates=(tmp_path_factory.mktemp("no-templates"),)
     )
     pool = WorkerPool(settings)
+    run(pool, poison.eat, 1)  # the process is there before the first test counts processes
     yield pool
     pool.stop()
 

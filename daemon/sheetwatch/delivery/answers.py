@@ -173,7 +173,7 @@ def _digits(field: Field, plain: str) -> str:
 
 def _read_cells(data: bytes) -> dict[str, str]:
     """The column `correct` by field."""
-    lines = _decode(data).splitlines()
+    lines = _decode(data).lstrip("\ufeff").splitlines()
     if lines and lines[0].lower().startswith("sep="):
         del lines[0]
     if not lines:

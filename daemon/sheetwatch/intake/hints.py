@@ -8,6 +8,7 @@ when a thread died or a root is no longer the folder that was watched.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +20,9 @@ from sheetwatch.intake.mounts import mount_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+# watchdog warns of what the next look mends: lost events, a thread that ends while it reads.
+logging.getLogger("watchdog").addHandler(logging.NullHandler())
 
 _JOIN_S = 5.0
 # Opening and reading without writing is what the daemon itself does all day.

@@ -51,10 +51,11 @@ class Tracker:
 
     def ready(self, *, now_s: float) -> list[Seen]:
         """Files that have settled and may be opened, the one that changed first in front."""
+        waits = {_Phase.SETTLING: self._settle_s, _Phase.LEFT_ALONE: self._incomplete_after_s}
         settled = [
             waiting
             for waiting in self._files.values()
-            if waiting.phase is _Phase.SETTLING and now_s - waiting.since_s >= self._settle_s
+            if waiting.phase in waits and now_s - waiting.since_s >= waits[waiting.phase]
         ]
         settled.sort(key=lambda waiting: (waiting.since_s, waiting.seen.mtime_ns, waiting.seen.path))
         return [waiting.seen for waiting in settled]
@@ -75,9 +76,10 @@ class Tracker:
         """The file does not decode whole; perhaps somebody goes on writing."""
         self._set(seen, _Phase.INCOMPLETE)
 
-    def leave_alone(self, seen: Seen) -> None:
-        """The file cannot be taken up; it waits for a change."""
-        self._set(seen, _Phase.LEFT_ALONE)
+    def leave_alone(self, seen: Seen, *, now_s: float) -> None:
+        """The file cannot be taken up; it waits for a change, and is tried again after `incomplete_after_s`."""
+        if self.is_current(seen):
+            self._files[seen.path] = _Waiting(seen, now_s, _Phase.LEFT_ALONE)
 
     def again(self, seen: Seen, *, now_s: float) -> None:
         """Begin to wait for the file afresh."""
@@ -96,7 +98,8 @@ class Tracker:
 
     def next_due_s(self) -> float | None:
         """When the next file gets ready or is given up, if nothing changes."""
-        waits = {_Phase.SETTLING: self._settle_s, _Phase.INCOMPLETE: self._incomplete_after_s}
+        long_s = self._incomplete_after_s
+        waits = {_Phase.SETTLING: self._settle_s, _Phase.INCOMPLETE: long_s, _Phase.LEFT_ALONE: long_s}
         due = [file.since_s + waits[file.phase] for file in self._files.values() if file.phase in waits]
         return min(due, default=None)
 

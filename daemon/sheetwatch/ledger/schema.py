@@ -24,7 +24,7 @@ CREATE TABLE scans (
     archived_as TEXT,                  -- relative to the archive folder
     program TEXT NOT NULL
 ) STRICT;
-CREATE INDEX scans_owed ON scans (state) WHERE state IN ('claiming', 'settled');
+CREATE INDEX scans_state ON scans (state);
 CREATE INDEX scans_content ON scans (sha256);
 CREATE INDEX scans_returned ON scans (returns_page) WHERE returns_page IS NOT NULL;
 
@@ -102,7 +102,7 @@ CREATE TABLE reviews (
     problem TEXT                       -- what was wrong with the operator's last answer
 ) STRICT;
 CREATE UNIQUE INDEX reviews_open ON reviews (page) WHERE state IN ('opening', 'open');
-CREATE INDEX reviews_owed ON reviews (state) WHERE state != 'closed';
+CREATE INDEX reviews_state ON reviews (state);
 CREATE INDEX reviews_stem ON reviews (stem);
 CREATE INDEX reviews_content ON reviews (page_sha256);
 

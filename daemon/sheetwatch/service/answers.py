@@ -31,7 +31,7 @@ class Answers:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._tracker = Tracker(settle_s=site.settings.watch.settle_s, incomplete_after_s=0)
+        self._tracker = Tracker(settle_s=site.settings.watch.settle_s, incomplete_after_s=float("inf"))
         self._present: Collection[str] = ()
 
     @property
@@ -51,7 +51,7 @@ class Answers:
         seen_now = [folder / name for name in sheets if name in self._present]
         self._tracker.observe([Seen.of(path, path.stat()) for path in seen_now], now_s=now_s)
         for seen in self._tracker.ready(now_s=now_s):
-            self._tracker.leave_alone(seen)
+            self._tracker.leave_alone(seen, now_s=now_s)
             with self._site.ledger.reading() as tx:
                 review = reviews.find_review(tx, sheets[seen.path.name])
             if review is not None:

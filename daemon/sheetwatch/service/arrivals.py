@@ -142,6 +142,9 @@ class Arrivals:
         except FileNotFoundError:
             self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
             return
+        except OSError as error:
+            self._leave_alone(seen, error)
+            return
         except WorkerFailure as failure:
             if seen not in self._failed_once:
                 self._try_once_more(seen, failure)
@@ -150,20 +153,20 @@ class Arrivals:
         if not self._tracker.is_current(seen):
             return
         if probe.problem and probe.problem.code is ReasonCode.INCOMPLETE_FILE:
-            self._wait_for_more(seen, probe)
+            self._wait_for_more(seen, probe, probe.problem.detail)
         else:
             self._claim(seen, probe)
 
-    def _wait_for_more(self, seen: Seen, probe: Probe) -> None:
+    def _wait_for_more(self, seen: Seen, probe: Probe, why: str) -> None:
         current = {known: kept for known, kept in self._incomplete.items() if self._tracker.is_current(known)}
         self._incomplete = {**current, seen: probe}
         self._tracker.incomplete(seen)
-        self._site.log.info("scan_incomplete", path=plain_text(str(seen.path)), reason=str(probe.problem))
+        self._site.log.info("scan_incomplete", path=plain_text(str(seen.path)), reason=why)
 
     def _try_once_more(self, seen: Seen, failure: WorkerFailure) -> None:
         self._failed_once.add(seen)
         self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
-        self._site.log.warning("worker_failed", path=plain_text(str(seen.path)), reason=str(failure.reason))
+        self._site.log.warning("worker_failed", path=plain_text(str(seen.path)), reason=failure.detail)
 
     def _claim(self, seen: Seen, probe: Probe) -> None:
         """Take a scan up: written down, moved, counted."""
@@ -172,7 +175,8 @@ class Arrivals:
         try:
             taken = moves.take(seen, self._site.work_file(claim.scan_id, claim.suffix))
         except PermissionError as error:
-            self._not_ours_to_move(seen, claim, error)
+            self.finish_claims()
+            self._leave_alone(seen, error)
             return
         except FileNotFoundError:
             taken = False
@@ -184,13 +188,12 @@ class Arrivals:
         self._failed_once.discard(seen)
         self._finish(claim)
 
-    def _not_ours_to_move(self, seen: Seen, claim: Claim, error: PermissionError) -> None:
-        """A file that only its owner may move is left alone; a folder that nobody may write is a fault."""
-        self.finish_claims()
+    def _leave_alone(self, seen: Seen, error: OSError) -> None:
+        """One file that the system refuses keeps nobody waiting; an inbox that it refuses is a fault."""
         for root in self._roots:
             root.check()
-        self._tracker.leave_alone(seen)
-        self._site.log.warning("left_alone", path=plain_text(str(claim.source)), reason=error.strerror)
+        self._tracker.leave_alone(seen, now_s=self._site.clock.monotonic_s())
+        self._site.log.warning("left_alone", path=plain_text(str(seen.path)), reason=error.strerror)
 
     def _new_scan(self, tx: Transaction, seen: Seen, probe: Probe) -> NewScan:
         name = seen.path.name

@@ -138,15 +138,13 @@ class Reading:
                 return
             csv_name = self._record(tx, page, outcome, decision)
         self._to_draw.discard(page.page)
-        reasons = [reason.code.value for reason in outcome.reading.verdict.reasons]
-        if isinstance(decision, ForReview):
-            reasons = [reason.code.value for reason in decision.reasons]
+        reasons = decision.reasons if isinstance(decision, ForReview) else outcome.reading.verdict.reasons
         self._site.log.info(
             "page_read",
             sheet_id=page.sheet_id,
             source=page.source_name,
             verdict={AsRow: "accepted", ForReview: "review", Dropped: "dropped"}[type(decision)],
-            reasons=reasons,
+            reasons=sorted({reason.code.value for reason in reasons}),
             csv=csv_name,
             elapsed_ms=round(outcome.elapsed_ms),
         )

@@ -116,7 +116,7 @@ def _bytes_of(path: Path, limits: Limits) -> bytes:
             ReasonCode.TOO_LARGE, f"{size_bytes / _MB:.1f} MB, allowed are {limits.file_mb:g} (limits.file_mb)"
         )
     with path.open("rb") as file:
-        if os.lseek(file.fileno(), 0, os.SEEK_HOLE) < size_bytes:
+        if size_bytes and os.lseek(file.fileno(), 0, os.SEEK_HOLE) < size_bytes:
             raise ScanError(ReasonCode.INCOMPLETE_FILE, "parts of the file were never written")
         file.seek(0)
         return file.read()

@@ -1,0 +1,170 @@
+"""Rows as text, and files that always say what the ledger says."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sheetwatch.delivery.rolling import Delivered, Known, Surprise, deliver
+from sheetwatch.delivery.rows import SheetRow, confidence_text, csv_line, harmless, header_line, row_line
+from sheetwatch.domain import Field, FieldKind
+from sheetwatch.files import DurabilityError, write_atomically
+from sheetwatch.names import plain_text, safe_stem, safe_suffix
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEADER = "h\n"
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n")), min_size=2))
+def test_cells_come_back_from_a_csv(cells: list[str]) -> None:
+    (back,) = csv.reader(io.StringIO(csv_line(cells)))
+    assert back == [harmless(cell) for cell in cells]
+    assert [cell.removeprefix("'") for cell in back] == [cell.removeprefix("'") for cell in cells]
+
+
+@given(st.text(), st.floats(0, 1))
+def test_no_source_name_makes_a_formula_or_a_second_line(name: str, confidence: float) -> None:
+    row = SheetRow(
+        sheet_id="1-p0", read_at=datetime(2026, 3, 2, tzinfo=UTC), source=plain_text(name), page=0, status="auto",
+        values=("7",), confidence=confidence,
+    )  # fmt: skip
+    line = row_line(row)
+    assert line.count("\n") == 1
+    (cells,) = csv.reader([line])
+    assert len(cells) == 7
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+
+
+def test_the_header_names_the_columns() -> None:
+    fields = [Field(name="q1", kind=FieldKind.MARK), Field(name="total", kind=FieldKind.MARK)]
+    assert header_line(fields) == "sheet_id,read_at,source,page,status,q1,total,confidence\n"
+
+
+@given(st.floats(0, 1))
+def test_confidence_is_never_rounded_up(probability: float) -> None:
+    assert 0 <= probability - float(confidence_text(probability)) < 0.0001 + 1e-9
+
+
+@given(st.text())
+def test_safe_names_are_safe(name: str) -> None:
+    stem = safe_stem(name)
+    assert stem
+    assert len(stem.encode()) <= 90
+    assert stem[0] not in "-.=~ "
+    assert not set(stem) & set('/\\:*?"<>|\n\0')
+    assert safe_suffix(name) == "" or safe_suffix(name)[1:].isalnum()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("a\nb", r"a\nb"), ("\udcff", r"\xff"), ("\x1b[2J", r"\x1b[2J"), ("ü😀", "ü😀")]
+)
+def test_names_for_people_are_one_harmless_line(name: str, text: str) -> None:
+    assert plain_text(name) == text
+
+
+class Book:
+    """A CSV with the ledger's side of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines: list[str] = []
+        self.state = Delivered(size_bytes=0, fingerprint="")
+
+    @property
+    def known(self) -> Known:
+        return Known(
+            header=HEADER,
+            delivered_bytes=self.state.size_bytes,
+            fingerprint=self.state.fingerprint or None,
+            lines=lambda: self.lines,
+        )
+
+    def add(self, *lines: str) -> Delivered:
+        self.state = deliver(self.path, self.known, lines)
+        self.lines += lines
+        assert self.path.read_text() == HEADER + "".join(self.lines)
+        assert self.state.size_bytes == self.path.stat().st_size
+        return self.state
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    return Book(tmp_path / "exam.csv")
+
+
+def test_lines_are_appended_in_place(book: Book) -> None:
+    book.add("1\n")
+    inode = book.path.stat().st_ino
+    book.add("2\n", "3\n")
+    assert book.path.stat().st_ino == inode
+
+
+@pytest.mark.parametrize("torn", ["", "2", "2\n", "2\n3", "2\n3\n"])
+def test_a_tail_of_ours_is_cut_and_written_again(book: Book, torn: str) -> None:
+    book.add("1\n")
+    with book.path.open("a") as file:
+        file.write(torn)
+    done = book.add("2\n", "3\n")
+    assert done.surprise is None
+    assert not list(book.path.parent.glob("*altered*"))
+
+
+@pytest.mark.parametrize("found", ["", "h\n", "h\nX\n", "h\n1\nhello\n", "h\n1\n2\n3\n4\n"])
+def test_what_somebody_altered_is_kept_aside(book: Book, found: str) -> None:
+    book.add("1\n")
+    book.path.write_text(found)
+    done = book.add("2\n", "3\n")
+    assert done.surprise is Surprise.ALTERED
+    assert done.kept_aside is not None
+    assert done.kept_aside.read_text() == found
+
+
+def test_every_altered_state_is_kept(book: Book) -> None:
+    book.add("1\n")
+    for number in (1, 2, 3):
+        book.path.write_text(f"mine {number}")
+        book.add()
+        assert (book.path.parent / f"exam.altered-{number}.csv").read_text() == f"mine {number}"
+
+
+def test_a_missing_file_is_made_again(book: Book) -> None:
+    book.add("1\n")
+    book.path.unlink()
+    assert book.add("2\n").surprise is Surprise.MISSING
+
+
+def test_a_touched_file_is_only_compared(book: Book) -> None:
+    book.add("1\n")
+    book.path.touch()
+    assert book.add("2\n").surprise is None
+
+
+def test_a_first_delivery_cut_off_before_it_was_noted_is_taken_over(book: Book) -> None:
+    book.path.write_text("h\n1\n")
+    assert book.add("1\n").surprise is None
+
+
+def test_a_stranger_under_the_name_of_a_new_file_is_kept(book: Book) -> None:
+    book.path.write_text("somebody's notes")
+    assert book.add("1\n").surprise is Surprise.ALTERED
+
+
+def test_a_failed_write_leaves_no_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(5, "I/O error")
+
+    write_atomically(tmp_path / "a", b"before")
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(DurabilityError, match="fsync failed"):
+        write_atomically(tmp_path / "a", b"after")
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"before"

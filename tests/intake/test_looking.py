@@ -1,0 +1,233 @@
+"""Mounts, listing, claim, folders, hints: on real files."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from sheetwatch.domain import ConfigError, EnvironmentFault, Settings
+from sheetwatch.intake.claim import put_back, recover, take
+from sheetwatch.intake.folders import Root, check_folders, make_folders
+from sheetwatch.intake.hints import Hints
+from sheetwatch.intake.listing import Seen, is_temporary, look
+from sheetwatch.intake.mounts import mount_of
+
+TABLE = r"""
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+31 22 0:27 / /srv rw shared:2 - ext4 /dev/sdb1 rw
+32 22 0:28 / /srv/my\040scans rw shared:3 - cifs //nas/scans rw
+33 22 0:29 / /mnt/cloud rw - fuse.sshfs host:/ rw
+34 31 0:30 / /srv rw shared:9 - nfs4 server:/srv rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "point", "kind", "tells"),
+    [
+        ("/home/x", "/", "ext4", True),
+        ("/srv/my scans/in", "/srv/my scans", "cifs", False),
+        ("/srv/other", "/srv", "nfs4", False),
+        ("/mnt/cloud/a", "/mnt/cloud", "fuse.sshfs", False),
+        ("/mnt/cloudy", "/", "ext4", True),
+    ],
+)
+def test_the_mount_of_a_folder(folder: str, point: str, kind: str, *, tells: bool) -> None:
+    mount = mount_of(Path(folder), TABLE)
+    assert (str(mount.point), mount.kind, mount.tells_events) == (point, kind, tells)
+
+
+def test_this_machine_has_a_mount_table() -> None:
+    assert mount_of(Path.cwd()).kind != "unknown"
+
+
+@pytest.mark.parametrize("name", [".a.jpg", "~a.jpg", "a.jpg~", "a.TMP", "a.jpg.part", ".sheetwatch-a", "Thumbs.db"])
+def test_names_that_say_not_yet(name: str) -> None:
+    assert is_temporary(name)
+    assert not is_temporary("a.jpg")
+
+
+def test_a_look_finds_files_in_subfolders_and_says_what_it_leaves(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "a.jpg").write_bytes(b"x")
+    (tmp_path / "ours.review.png").write_bytes(b"x")
+    (tmp_path / "link").symlink_to(tmp_path / "deep")
+    listing = look(tmp_path, lambda name: name.startswith("ours"))
+    assert [file.path.name for file in listing.files] == ["a.jpg"]
+    assert {item.path.name for item in listing.left_alone} == {"ours.review.png", "link"}
+
+
+def test_a_missing_inbox_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        look(tmp_path / "away")
+
+
+def file_in(folder: Path, name: str = "a.jpg") -> Seen:
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"whole")
+    return Seen.of(path, path.stat())
+
+
+def test_taking_a_scan_moves_it(tmp_path: Path) -> None:
+    seen, work = file_in(tmp_path / "inbox"), tmp_path / "work" / "1" / "scan.jpg"
+    assert take(seen, work)
+    assert work.read_bytes() == b"whole"
+    assert not seen.path.exists()
+
+
+def test_a_scan_that_changed_since_it_was_opened_stays(tmp_path: Path) -> None:
+    seen, work = file_in(tmp_path / "inbox"), tmp_path / "work" / "1" / "scan.jpg"
+    seen.path.write_bytes(b"whole and more")
+    assert not take(seen, work)
+    assert seen.path.read_bytes() == b"whole and more"
+    assert not work.exists()
+
+
+def test_a_scan_that_changes_while_it_is_moved_goes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, work = file_in(tmp_path / "inbox"), tmp_path / "work" / "1" / "scan.jpg"
+    rename = os.rename
+
+    def write_and_rename(source: Path, target: Path) -> None:
+        with source.open("ab") as file:
+            file.write(b", later")
+        rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", write_and_rename)
+        assert not take(seen, work)
+    assert seen.path.read_bytes().startswith(b"whole, later")
+    assert not work.parent.exists()
+
+
+def test_between_file_systems_a_scan_is_copied(tmp_path: Path) -> None:
+    other = Path("/dev/shm")  # noqa: S108 - another file system is the point
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    inbox = other / f"sheetwatch-test-{os.getpid()}"
+    try:
+        seen, work = file_in(inbox), tmp_path / "work" / "1" / "scan.jpg"
+        assert take(seen, work)
+        assert not seen.path.exists()
+        assert work.read_bytes() == b"whole"
+        seen.path.write_bytes(b"whole")
+        facts = {"size_bytes": work.stat().st_size, "mtime_ns": work.stat().st_mtime_ns}
+        assert recover(seen.path, work, **facts)
+        assert not seen.path.exists(), "the crash came before the source was removed"
+        seen.path.write_bytes(b"other")
+        assert recover(seen.path, work, **facts)
+        assert seen.path.exists(), "another scan has the name by now"
+    finally:
+        for path in inbox.iterdir():
+            path.unlink()
+        inbox.rmdir()
+
+
+def test_an_unfinished_claim_whose_file_stayed_leaves_no_trace(tmp_path: Path) -> None:
+    seen, work = file_in(tmp_path / "inbox"), tmp_path / "work" / "1" / "scan.jpg"
+    work.parent.mkdir(parents=True)
+    assert not recover(seen.path, work, size_bytes=5, mtime_ns=0)
+    assert not work.parent.exists()
+    assert seen.path.exists()
+
+
+def test_an_unfinished_claim_of_a_file_that_changed_goes_back(tmp_path: Path) -> None:
+    seen, work = file_in(tmp_path / "inbox"), tmp_path / "work" / "1" / "scan.jpg"
+    work.parent.mkdir(parents=True)
+    seen.path.rename(work)
+    assert not recover(seen.path, work, size_bytes=4, mtime_ns=seen.mtime_ns)
+    assert seen.path.exists()
+
+
+def test_giving_back_never_overwrites(tmp_path: Path) -> None:
+    seen, work = file_in(tmp_path / "inbox"), tmp_path / "work" / "1" / "scan.jpg"
+    work.parent.mkdir(parents=True)
+    work.write_bytes(b"mine")
+    assert put_back(work, seen.path).name == "a-2.jpg"
+    assert seen.path.read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize(("results", "wrong"), [("inbox", True), ("inbox/x", True), (".", True), ("inboxes", False)])
+def test_overlapping_folders_are_refused(tmp_path: Path, results: str, *, wrong: bool) -> None:
+    settings = Settings(
+        inbox=(tmp_path / "inbox",),
+        results=tmp_path / results,
+        archive=tmp_path / "archive",
+        review=tmp_path / "review",
+        state=tmp_path / "state",
+    )
+    if wrong:
+        with pytest.raises(ConfigError, match="overlap"):
+            check_folders(settings)
+    else:
+        check_folders(settings)
+        make_folders(settings)
+        make_folders(settings)
+        assert (tmp_path / "inboxes").is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    settings = Settings(inbox=(tmp_path / "file" / "inbox",))
+    with pytest.raises(EnvironmentFault, match="inbox"):
+        make_folders(settings)
+
+
+def test_an_unmounted_share_is_noticed(tmp_path: Path) -> None:
+    Root.of("inbox", tmp_path).check()
+    with pytest.raises(EnvironmentFault, match="/elsewhere is not mounted"):
+        Root(name="inbox", folder=tmp_path, mounted_at=Path("/elsewhere")).check()
+    with pytest.raises(EnvironmentFault, match="not there"):
+        Root.of("inbox", tmp_path / "gone").check()
+
+
+class Listener:
+    """Counts hints."""
+
+    def __init__(self) -> None:
+        self.heard = threading.Event()
+
+    def __call__(self) -> None:
+        self.heard.set()
+        raise RuntimeError("a handler that fails must not end the observer")
+
+    def hears(self, path: Path) -> bool:
+        for _ in range(50):
+            path.write_bytes(os.urandom(4))
+            if self.heard.wait(0.1):
+                self.heard.clear()
+                return True
+        return False
+
+
+def test_hints_survive_failing_handlers_and_replaced_folders(tmp_path: Path) -> None:
+    inbox, listener = tmp_path / "inbox", Listener()
+    inbox.mkdir()
+    hints = Hints([inbox], listener, "events")
+    try:
+        assert hints.ensure()
+        assert listener.hears(inbox / "a")
+        assert listener.hears(inbox / "b"), "after an exception"
+        inbox.rename(tmp_path / "old")
+        inbox.mkdir()
+        assert not hints.alive
+        assert hints.ensure()
+        assert listener.hears(inbox / "c")
+    finally:
+        hints.stop()
+    assert not hints.alive
+
+
+def test_poll_mode_has_no_observer(tmp_path: Path) -> None:
+    hints = Hints([tmp_path], lambda: None, "poll")
+    assert hints.polls
+    assert not hints.ensure()
+    assert not Hints([tmp_path], lambda: None, "auto").polls
+
+
+def test_no_folder_to_watch_is_no_end(tmp_path: Path) -> None:
+    hints = Hints([tmp_path / "gone"], lambda: None, "events")
+    hints.ensure()
+    hints.stop()
