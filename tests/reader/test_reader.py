@@ -51,8 +51,8 @@ def ink_as_paper(images: Sequence[Grey]) -> list[Grey]:
 
 
 def dev_set(shared_data: Path, name: str) -> tuple[list[Grey], list[str]]:
-    file = np.load(shared_data / "dev" / f"{name}.npz", allow_pickle=False)
-    return list(file["images"]), [str(label) for label in file["labels"]]
+    with np.load(shared_data / "dev" / f"{name}.npz", allow_pickle=False) as file:
+        return list(file["images"]), [str(label) for label in file["labels"]]
 
 
 def test_the_model_is_named(reader: Reader) -> None:
@@ -163,13 +163,15 @@ def test_real_halves_are_read(reader: Reader, shared_data: Path) -> None:
 
 
 def test_real_numbers_are_read(reader: Reader, shared_data: Path) -> None:
-    file = np.load(shared_data / "dev" / "number_cells.npz", allow_pickle=False)
-    cells = [image[:rows, :columns] for image, (rows, columns) in zip(file["images"], file["sizes"], strict=True)]
-    assert right_share(reader, cells, [str(label) for label in file["labels"]], NUMBER) > 0.93
+    with np.load(shared_data / "dev" / "number_cells.npz", allow_pickle=False) as file:
+        cells = [image[:rows, :columns] for image, (rows, columns) in zip(file["images"], file["sizes"], strict=True)]
+        labels = [str(label) for label in file["labels"]]
+    assert right_share(reader, cells, labels, NUMBER) > 0.93
 
 
 def test_real_empty_cells_are_empty(reader: Reader, shared_data: Path) -> None:
-    cells = list(np.load(shared_data / "dev" / "blank_cells.npz", allow_pickle=False)["images"])
+    with np.load(shared_data / "dev" / "blank_cells.npz", allow_pickle=False) as file:
+        cells = list(file["images"])
     assert right_share(reader, cells, [""] * len(cells), MARK) > 0.97
 
 
