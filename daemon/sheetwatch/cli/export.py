@@ -34,15 +34,11 @@ def run(args: argparse.Namespace) -> int:
     from sheetwatch.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings(args.config)
+    out = args.out or Path("sheetwatch-export" if args.format == "csv" else "sheetwatch.xlsx")
+    export.refuse_own_folders(out, settings)
+    write = export.write_csvs if args.format == "csv" else export.write_workbook
     with Ledger.open_for_reading(settings.state / LEDGER_NAME) as ledger, _Progress() as progress:
-        if args.format == "csv":
-            out = args.out or Path("sheetwatch-export")
-            export.refuse_own_folders(out, settings)
-            done = export.write_csvs(rows_by_file(ledger, args.template), out, progress.advance)
-        else:
-            out = args.out or Path("sheetwatch.xlsx")
-            export.refuse_own_folders(out, settings)
-            done = export.write_workbook(ledger, args.template, out, progress.advance)
+        done = write(rows_by_file(ledger, args.template), out, progress.advance)
     print(f"{done.rows} rows of {done.files} files written to {out}")
     return 0
 

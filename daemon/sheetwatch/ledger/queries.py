@@ -105,13 +105,17 @@ def _sheet_line(row: sqlite3.Row) -> SheetLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRows:
-    """One rolling CSV as the ledger has it; `lines` end with their line end."""
+    """One rolling CSV as the ledger has it; `lines` end with their line end.
+
+    `forms`: every revision of its template that a page was read with.
+    """
 
     name: str
     template: str
     header: str
     lines: Iterator[str]
     row_count: int
+    forms: tuple[Form, ...]
 
 
 def rows_by_file(ledger: Ledger, template: str | None = None) -> Iterator[FileRows]:
@@ -128,11 +132,10 @@ def rows_by_file(ledger: Ledger, template: str | None = None) -> Iterator[FileRo
                 header=file["header"],
                 lines=(row[0] for row in lines),
                 row_count=file["row_count"],
+                forms=_forms(tx, file["template"]),
             )
 
 
-def forms(ledger: Ledger, template: str) -> list[Form]:
-    """Every revision of a template that a page was read with."""
-    with ledger.reading() as tx:
-        rows = tx.execute("SELECT form FROM forms WHERE template = ?", (template,)).fetchall()
-    return [msgspec.json.decode(row[0], type=Form) for row in rows]
+def _forms(tx: Transaction, template: str) -> tuple[Form, ...]:
+    rows = tx.execute("SELECT form FROM forms WHERE template = ?", (template,)).fetchall()
+    return tuple(msgspec.json.decode(row[0], type=Form) for row in rows)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from sheetwatch.domain import FieldKind, UsageError
 from sheetwatch.files import TEMPORARY_PREFIX, make_folder, write_atomically
 from sheetwatch.intake.folders import named_folders
-from sheetwatch.ledger import rows_by_file
-from sheetwatch.ledger.queries import forms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
     from sheetwatch.domain import Settings
-    from sheetwatch.ledger import Ledger
     from sheetwatch.ledger.queries import FileRows
 
 _PROGRESS_ROWS = 200
@@ -55,18 +52,18 @@ def write_csvs(files: Iterable[FileRows], folder: Path, advance: Callable[[int],
     return Exported(files=file_count, rows=row_count)
 
 
-def write_workbook(ledger: Ledger, template: str | None, path: Path, advance: Callable[[int], None]) -> Exported:
+def write_workbook(files: Iterable[FileRows], path: Path, advance: Callable[[int], None]) -> Exported:
     """One workbook: a sheet for each template, a further one where its columns changed. Raises OSError."""
     from openpyxl import Workbook  # noqa: PLC0415 - costs 200 ms, and few need it
 
     book = Workbook(write_only=True)
     sheets: dict[tuple[str, str], WriteOnlyWorksheet] = {}
     file_count = row_count = 0
-    for file in rows_by_file(ledger, template):
+    for file in files:
         place = (file.template, file.header)
         if place not in sheets:
             sheets[place] = _add_sheet(book, file)
-        row_count += _add_rows(sheets[place], file, _number_columns(ledger, file), advance)
+        row_count += _add_rows(sheets[place], file, _number_columns(file), advance)
         file_count += 1
     if not sheets:
         book.create_sheet("no rows")
@@ -92,9 +89,9 @@ def _add_sheet(book: Workbook, file: FileRows) -> WriteOnlyWorksheet:
     return written
 
 
-def _number_columns(ledger: Ledger, file: FileRows) -> set[str]:
+def _number_columns(file: FileRows) -> set[str]:
     """The columns that hold numbers; digits are text, or their leading zeros were lost."""
-    fields = [field for form in forms(ledger, file.template) for field in form.fields]
+    fields = [field for form in file.forms for field in form.fields]
     return _FIXED_NUMBERS | {field.name for field in fields if field.kind is not FieldKind.DIGITS}
 
 
