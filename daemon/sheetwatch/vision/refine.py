@@ -32,15 +32,18 @@ _FINE_SEARCH_PX = 6
 _MIN_SCORE = 0.6
 """Normalised correlation from which a patch counts as found."""
 
-_TILES_LONG_SIDE = 16
+_TILES_LONG_SIDE = 20
 _POINTS_PER_TILE = 1
-_POINTS_PER_FIELD = 4
+_POINTS_PER_FIELD = 6
 _FIELD_REACH = 0.35
 """Print within this share of a field's smaller side around its box belongs to the field's surroundings."""
 
 _NEIGHBOURS = 10
+_CONTRADICTION_PX = 12.0
+"""A patch this far (fine pixels) from the median of its neighbours is in the wrong place: paper does not tear."""
+
 _OUTLIER_PX = 4.0
-"""A patch this far (fine pixels) from what its neighbours say was found in the wrong place."""
+"""So was one this far from what a smooth fit to the others predicts."""
 
 _REWEIGHTINGS = 3
 _TYPICAL_ERROR_PX = 0.3
@@ -111,12 +114,12 @@ def refine(grey: Grey, page_to_template: npt.NDArray[np.float64], template: Temp
         _COARSE_SEARCH_PX,
     )
     shift = coarse_shift / _COARSE_FACTOR
-    reliable = found & ~_contradicts_neighbours(points, shift, found)
-    expected = _fit(points, points, shift, reliable.astype(np.float64), reach)
+    trust, _ = _trust(points, shift, found, reach)
+    expected = _fit(points, points, shift, trust, reach)
 
     shift, found = _search(printed.fine, warped, points, expected, _FINE_SEARCH_PX)
-    found &= ~_contradicts_neighbours(points, shift, found)
     trust, error = _trust(points, shift, found, reach)
+    found &= error < _OUTLIER_PX
     corners = map_points(template_corners(template), printed.to_fine).reshape(-1, 2)
     moved = corners + _fit(corners, points, shift, trust, reach)
     error = np.where(found, error / printed.to_fine[0, 0], np.nan)
@@ -242,7 +245,7 @@ def _contradicts_neighbours(points: Points, shift: Points, found: npt.NDArray[np
     nearest = np.argsort(distance, axis=1)[:, :_NEIGHBOURS]
     nearest = nearest[:, : len(index) - 1]
     median = np.median(shift[index][nearest], axis=1)
-    wrong[index] = np.linalg.norm(shift[index] - median, axis=1) > _OUTLIER_PX
+    wrong[index] = np.linalg.norm(shift[index] - median, axis=1) > _CONTRADICTION_PX
     return wrong
 
 
@@ -253,15 +256,15 @@ def _trust(
 
     Returns the weights, (N,), and the leave-one-out errors, (N,), in the pixels of `shift`.
     """
-    trust = found.astype(np.float64)
+    trust = (found & ~_contradicts_neighbours(points, shift, found)).astype(np.float64)
     error = np.full(len(points), np.inf)
-    if found.sum() < 2:
-        return trust, error
+    if trust.sum() < 2:
+        return np.zeros_like(trust), error
     for _ in range(_REWEIGHTINGS):
         predicted = _fit(points, points, shift, trust, reach, leave_out=True)
-        error = np.linalg.norm(predicted - shift, axis=1)
+        error = np.where(found, np.linalg.norm(predicted - shift, axis=1), np.inf)
         typical = max(_TYPICAL_ERROR_PX, float(np.median(error[found])))
-        trust = found / (1 + (error / typical) ** 2)
+        trust = (error < _OUTLIER_PX) / (1 + (error / typical) ** 2)
     return trust, error
 
 
