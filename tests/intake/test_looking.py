@@ -59,6 +59,20 @@ def test_a_look_finds_files_in_subfolders_and_says_what_it_leaves(tmp_path: Path
     assert {item.path.name for item in listing.left_alone} == {"ours.review.png", "link"}
 
 
+def test_files_that_may_not_be_read_or_moved_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.jpg", "locked/b.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+
+    def access(path: Path, mode: int, **_: bool) -> bool:
+        return not (path.name == "a.jpg" or (path.name == "locked" and mode & os.W_OK))
+
+    monkeypatch.setattr(os, "access", access)
+    why = {item.path.name: item.why for item in look(tmp_path).left_alone}
+    assert "cannot be read" in why["a.jpg"]
+    assert "cannot be moved" in why["b.jpg"]
+
+
 def test_a_missing_inbox_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         look(tmp_path / "away")

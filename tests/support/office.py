@@ -97,6 +97,9 @@ class TextWorker:
     def start(self) -> None:
         """Nothing to load."""
 
+    def expire(self, *, now_s: float) -> None:
+        """Nothing is late."""
+
     def stop(self) -> None:
         """Nothing to end."""
 

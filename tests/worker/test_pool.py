@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,15 @@ def test_an_idle_worker_killed_from_outside_is_replaced(pool: WorkerPool) -> Non
             return
         threading.Event().wait(0.1)
     pytest.fail("no worker came back")
+
+
+def test_a_task_without_an_end_is_given_up_by_the_monotonic_clock(pool: WorkerPool) -> None:
+    endless = pool._schedule(poison.hang, timeout_s=3600)
+    pool.expire(now_s=time.monotonic())
+    assert not endless.done()
+    pool.expire(now_s=time.monotonic() + 20_000)
+    assert isinstance(endless.exception(timeout=30), WorkerFailure)
+    assert run(pool, poison.eat, 1) == 1 << 20
 
 
 def test_a_wrong_template_stops_the_start(tmp_path: Path) -> None:

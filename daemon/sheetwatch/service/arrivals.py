@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sheetwatch.delivery.review_folder import stem_of_leftover
-from sheetwatch.domain import ReasonCode
+from sheetwatch.domain import ReasonCode, SheetwatchError
 from sheetwatch.intake import claim as moves
 from sheetwatch.intake.folders import Root
 from sheetwatch.intake.listing import LeftAlone, Seen, look
@@ -128,9 +128,12 @@ class Arrivals:
             future = self._probes.pop(seen)
             try:
                 self._judge(seen, future)
-            except BaseException:
+            except (SheetwatchError, OSError):
                 self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
                 raise
+            except Exception:  # one scan that we have a bug for must not end the daemon again and again
+                self._tracker.leave_alone(seen, now_s=self._site.clock.monotonic_s())
+                self._site.log.exception("program_fault", path=plain_text(str(seen.path)))
         given_up = self._tracker.given_up(now_s=self.looked_s) if self.looked_s is not None else []
         for seen in given_up:
             self._claim(seen, self._incomplete[seen])

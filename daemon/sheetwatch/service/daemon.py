@@ -31,7 +31,12 @@ def run_daemon(
     check_folders(settings)
     make_folders(settings)
     log = configure(settings.log)
-    with lock.held(settings.state), Ledger.open(settings.state / LEDGER_NAME) as ledger:
+    folders = [*settings.inbox, settings.results, settings.review, settings.archive]
+    with (
+        lock.held(settings.state),
+        lock.folders_held(folders),
+        Ledger.open(settings.state / LEDGER_NAME) as ledger,
+    ):
         site = Site(settings=settings, ledger=ledger, clock=SystemClock(), log=log)
         worker = workers(settings)
         with Service(site, worker) as service:

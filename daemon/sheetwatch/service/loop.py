@@ -92,6 +92,7 @@ class Service:
         """Do once, in order, everything that is owed or due."""
         attempt = self.faults.attempt
         attempt("state", self._finish_claims)
+        self._worker.expire(now_s=self._site.clock.monotonic_s())
         attempt("reading", self.reading.collect)
         attempt("results", self.deliveries.deliver_rows)
         attempt("review", self.deliveries.deliver_reviews)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sheetwatch.domain import PageReading, ReasonCode, Verdict
+from sheetwatch.domain import PageReading, ReasonCode, SheetwatchError, Verdict
 from sheetwatch.ledger import Form, pages
 from sheetwatch.ledger.records import AlignmentSummary, PageFacts, WorkPage
 from sheetwatch.service.decide import AsRow, Before, Dropped, ForReview, decide
@@ -99,7 +99,13 @@ class Reading:
             except Exception as error:  # noqa: BLE001 - raised below, after the others
                 faults.append(error)
         for page, outcome in list(self._undecided.values()):
-            self._decide(page, outcome)
+            try:
+                self._decide(page, outcome)
+            except (SheetwatchError, OSError):
+                raise
+            except Exception as error:  # one page that we have a bug for must not end the daemon again and again
+                self._site.log.exception("program_fault", sheet_id=page.sheet_id)
+                self._decide(page, _failed(ReasonCode.WORKER_CRASHED, f"fault of the program: {error!r}"))
             del self._undecided[page.page]
         if faults:
             raise faults[0]

@@ -94,6 +94,9 @@ class PageWorker(Protocol):
     def read(self, task: PageTask) -> Future[PageOutcome]:
         """Read one page."""
 
+    def expire(self, *, now_s: float) -> None:
+        """Give up tasks that should have ended long ago; now_s: time.monotonic()."""
+
     def stop(self) -> None:
         """End the processes, whatever they are doing."""
 

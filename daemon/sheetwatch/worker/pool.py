@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
-from concurrent.futures import CancelledError, Future
+import time
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +26,8 @@ T = TypeVar("T")
 # Decoders leak a little; a fresh process now and then keeps that from adding up.
 _TASKS_PER_WORKER = 500
 _START_TIMEOUT_S = 120.0
+# A task may wait for another one, and that one for its own time-out.
+_LATENESS = 3
 
 
 class WorkerPool:
@@ -32,6 +36,7 @@ class WorkerPool:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool: ProcessPool | None = None
+        self._open: dict[Future[Any], float] = {}
 
     @property
     def count(self) -> int:
@@ -57,6 +62,22 @@ class WorkerPool:
         """Read one page."""
         return self._schedule(tasks.read, task, timeout_s=self._settings.limits.page_timeout_s)
 
+    def expire(self, *, now_s: float) -> None:
+        """Give up tasks without an end. Pebble counts by the wall clock, which may be set back by hours.
+
+        now_s: time.monotonic().
+        """
+        self._open = {future: end_s for future, end_s in self._open.items() if not future.done()}
+        if not any(now_s > end_s for end_s in self._open.values()):
+            return
+        stuck, self._open = self._open, {}
+        self.stop()
+        for future, end_s in stuck.items():
+            late = WorkerFailure(ReasonCode.TIMED_OUT, "it never ended")
+            lost = EnvironmentFault("the worker processes were started again")
+            with contextlib.suppress(InvalidStateError):
+                future.set_exception(late if now_s > end_s else lost)
+
     def stop(self) -> None:
         """End the processes, whatever they are doing."""
         pool, self._pool = self._pool, None
@@ -66,6 +87,7 @@ class WorkerPool:
 
     def _schedule(self, function: Callable[..., T], *args: Any, timeout_s: float) -> Future[T]:
         ours: Future[T] = Future()
+        self._open[ours] = time.monotonic() + _LATENESS * timeout_s + _START_TIMEOUT_S
         theirs = self._running().schedule(function, args=args, timeout=timeout_s)
         theirs.add_done_callback(lambda done: _hand_over(done, ours, timeout_s))
         return ours
@@ -87,10 +109,13 @@ class WorkerPool:
 
 def _hand_over(theirs: Future[T], ours: Future[T], timeout_s: float) -> None:
     """Pass on a result; say in our own words what became of a task without one."""
-    try:
-        ours.set_result(theirs.result())
-    except (Exception, CancelledError) as error:  # noqa: BLE001 - every end of a task is somebody's to handle
-        ours.set_exception(_in_our_words(error, timeout_s))
+    with contextlib.suppress(InvalidStateError):  # given up meanwhile
+        try:
+            result = theirs.result()
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - every end of a task is somebody's to handle
+            ours.set_exception(_in_our_words(error, timeout_s))
+        else:
+            ours.set_result(result)
 
 
 def _in_our_words(error: BaseException, timeout_s: float) -> BaseException:
