@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from sheetwatch.files import fsync_folder, make_folder, move
@@ -11,6 +12,8 @@ from sheetwatch.names import safe_stem
 if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def choose_name(archive: Path, day: date, name: str, suffix: str) -> str:
@@ -21,6 +24,12 @@ def choose_name(archive: Path, day: date, name: str, suffix: str) -> str:
         number += 1
         chosen = f"{day.isoformat()}/{stem}-{number}{suffix}"
     return chosen
+
+
+def days_before(archive: Path, oldest: date) -> list[Path]:
+    """The folders of days before `oldest`; whatever else lies in the archive is somebody's and stays."""
+    days = [folder for folder in sorted(archive.iterdir()) if folder.is_dir() and _DAY.fullmatch(folder.name)]
+    return [folder for folder in days if folder.name < oldest.isoformat()]
 
 
 def archive_scan(work_file: Path, target: Path) -> bool:

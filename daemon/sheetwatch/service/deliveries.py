@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from sheetwatch.delivery import archive, review_folder, rolling
@@ -9,7 +10,7 @@ from sheetwatch.delivery.answers import answer_sheet, doubtful_fields
 from sheetwatch.delivery.words import ReviewNote, review_text
 from sheetwatch.files import make_folder, remove_folder
 from sheetwatch.intake.folders import Root
-from sheetwatch.ledger import CsvFile, OpenReview, reviews, rows, scans
+from sheetwatch.ledger import CsvFile, OpenReview, retention, reviews, rows, scans
 from sheetwatch.service.clock import local_day
 from sheetwatch.service.site import PROGRAM, Site
 
@@ -170,6 +171,20 @@ class Deliveries:
                 "scan_missing", scan_id=scan.scan_id, reason="it is neither in work nor in the archive"
             )
         return archived_as
+
+    def forget_old(self) -> None:
+        """Remove archive days, and ledger entries, that the settings no longer keep."""
+        keep, today = self._site.settings.retention, local_day(self._site.clock.now())
+        if keep.archive_days:
+            oldest = today - timedelta(days=keep.archive_days)
+            for folder in archive.days_before(self._site.settings.archive, oldest):
+                remove_folder(folder)
+                self._site.log.info("archive_day_removed", day=folder.name)
+        if keep.ledger_days:
+            with self._site.ledger.transaction() as tx:
+                forgotten = retention.forget_before(tx, today - timedelta(days=keep.ledger_days))
+            if forgotten:
+                self._site.log.info("ledger_entries_removed", scans=forgotten)
 
 
 def page_file_name(review: OpenReview) -> str:

@@ -13,6 +13,7 @@ from sheetwatch.intake.hints import Hints
 from sheetwatch.ledger import accounting, owed, pages
 from sheetwatch.service.answers import Answers
 from sheetwatch.service.arrivals import Arrivals
+from sheetwatch.service.clock import local_day
 from sheetwatch.service.deliveries import Deliveries
 from sheetwatch.service.health import Faults, Health, HealthFile
 from sheetwatch.service.notify import Notifier
@@ -22,6 +23,7 @@ from sheetwatch.service.wake import Wake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     from sheetwatch.service.site import Site
     from sheetwatch.worker import PageWorker
@@ -57,6 +59,7 @@ class Service:
         watched = [*site.settings.inbox, site.settings.review]
         self._hints = Hints(watched, self._hint, site.settings.watch.mode)
         self._hints_alive: bool | None = None
+        self._forgot_on: date | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -139,6 +142,14 @@ class Service:
         if not self.faults.current and not self.arrivals.waiting:
             self.faults.attempt("review", self.answers.put_back_missing)
         self._watch()
+        self._forget_daily()
+
+    def _forget_daily(self) -> None:
+        """Once a day, and at the start."""
+        today = local_day(self._site.clock.now())
+        if today != self._forgot_on and not self.faults.is_failing():
+            self._forgot_on = today
+            self.faults.attempt("retention", self.deliveries.forget_old)
 
     def _look_into_review(self) -> None:
         self.deliveries.check_review()
