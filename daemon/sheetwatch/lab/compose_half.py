@@ -67,19 +67,19 @@ def _low_two(rng: Rng, digits: StrokeSet, writer: int | None, bottom: Points) ->
     left = float(bottom[0]) + rng.uniform(0.05, 0.4)
     floor = float(bottom[1]) + rng.uniform(-0.15, 0.15)
     draw = rng.random()
-    if draw < 0.34:
+    if draw < 0.26:
         glyph = digits.of(rng, "2", writer)
         shift = np.array([left, floor - size], np.float32)
         return [points * np.float32(size) + shift for points in glyph.strokes]
     wide, tail = rng.uniform(0.25, 0.5), rng.uniform(0.0, 0.6)
-    if draw < 0.56:
+    if draw < 0.46:
         corners = [
             (0, -size * 0.9),
             (wide, -size),
             (wide * rng.uniform(0, 0.5), 0),
             (wide + tail, rng.normal(-0.03, 0.06)),
         ]
-    elif draw < 0.72:
+    elif draw < 0.6:
         corners = [
             (0, -size * 0.6),
             (wide * 0.3, -size),

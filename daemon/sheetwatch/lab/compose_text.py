@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sheetwatch.lab.compose_curly import CURLY, curly
 from sheetwatch.lab.compose_half import half
 from sheetwatch.lab.strokes import Glyph, smoothed
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     Rng = np.random.Generator
 
 # Letters and symbols that are also digits, fused halves or strokes in some hand: they teach nothing as rejects.
-LOOKALIKES = frozenset("lIOoSZzsbgqBYyh|()[]{}!;:\"'`.,-_~/\\%<>^?&@=+")
+LOOKALIKES = frozenset("lIOoSZzsbgqBYyh|()[]{}!;:\"'`.,-_~/\\%<>^?&@=+$iDJU")
+
+
+_CURLY_SHARE = 0.22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +54,7 @@ class Hand:
         kinds: tuple[tuple[float, Callable[[Rng], Writing]], ...] = (
             (0.30, self.digit),
             (0.18, self.number),
-            (0.20, self.with_half),
+            (0.22, self.with_half),
             (0.09, self.decimal),
             (0.06, self.stroke),
             (0.06, self.letters),
@@ -193,8 +197,10 @@ class Hand:
             return _point(rng)
         if symbol == "+":
             return self._symbols.of(rng, "+")
+        if symbol in CURLY and rng.random() < _CURLY_SHARE:
+            return curly(rng, symbol)
         glyph = self._digits.of(rng, symbol, writer)
-        if symbol == "7" and rng.random() < 0.2:
+        if symbol == "7" and rng.random() < 0.35:
             return _barred(rng, glyph)
         return glyph
 
@@ -226,8 +232,8 @@ def _point(rng: Rng) -> Glyph:
 
 def _barred(rng: Rng, glyph: Glyph) -> Glyph:
     """A 7 with a bar through its stem."""
-    middle, y = glyph.width * rng.uniform(0.35, 0.65), rng.uniform(0.35, 0.65)
-    reach, rise = rng.uniform(0.15, 0.45), rng.normal(0.02, 0.06)
+    middle, y = glyph.width * rng.uniform(0.3, 0.65), rng.uniform(0.32, 0.68)
+    reach, rise = rng.uniform(0.15, 0.5), rng.normal(0.03, 0.07)
     bar = np.array([[max(0.0, middle - reach), y + rise], [middle + reach, y - rise]], np.float32)
     return Glyph((*glyph.strokes, bar))
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     Points = npt.NDArray[np.float32]
 
 
+_WIDEST_DIGIT = 2.0  # in heights; wider ones are broken samples: dashes that are called 1
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Glyph:
     """One symbol as a pen wrote it. `strokes`: float32 (N, 2), x right from 0, y down, the symbol 1 high."""
@@ -66,7 +69,10 @@ def load_strokes(path: Path, *, held_out: bool, share: int = 7) -> StrokeSet:
             points[stroke_start[stroke] : stroke_end[stroke]]
             for stroke in range(sample_start[index], sample_end[index])
         ]
-        glyphs[int(writer)][str(label).replace("\\\\", "\\")].append(_unit_glyph(strokes))
+        glyph = _unit_glyph(strokes)
+        if str(label).isdigit() and glyph.width > _WIDEST_DIGIT:
+            continue
+        glyphs[int(writer)][str(label).replace("\\\\", "\\")].append(glyph)
     return StrokeSet({writer: dict(by_label) for writer, by_label in glyphs.items()})
 
 

@@ -33,6 +33,7 @@ _TEMPERATURES = np.geomspace(0.6, 3.0, 21)
 _TEMPERATURE_CELLS = 3000
 _POINTS = 80
 _CONFIDENCE = 0.95
+_SURE = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,11 +47,12 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcomes:
-    """Best readings: the network's probability, whether it is right, and whether it could be accepted at all."""
+    """Best readings: the network's probability; whether each is right, could be accepted, lacks a long stroke."""
 
     sure: Floats
     right: Flags
     readable: Flags
+    left_out: Flags
 
 
 def held_out_cells(
@@ -81,13 +83,15 @@ def calibrate(cells: Sequence[HeldOut]) -> tuple[Calibration, tuple[RiskPoint, .
         ceiling=_ceiling(outcomes),
         empty=_empty_probability(cells, left_out=False),
         doubtful_empty=_empty_probability(cells, left_out=True),
+        doubtful=_doubtful(outcomes),
     )
     return calibration, risk_coverage(outcomes, calibration)
 
 
 def risk_coverage(outcomes: Outcomes, calibration: Calibration) -> tuple[RiskPoint, ...]:
     """How many readings have at least each of a range of probabilities, and how many of those are wrong."""
-    sure = np.array([calibrated(float(p), calibration) for p in outcomes.sure[outcomes.readable]])
+    pairs = zip(outcomes.sure[outcomes.readable], outcomes.left_out[outcomes.readable], strict=True)
+    sure = np.array([calibrated(float(p), calibration, left_out=bool(left_out)) for p, left_out in pairs])
     wrong = ~outcomes.right[outcomes.readable]
     order = np.argsort(-sure, kind="stable")
     wrong_so_far = np.cumsum(wrong[order])
@@ -138,14 +142,20 @@ def _loss(cell: HeldOut, temperature: float) -> float:
 
 
 def _outcomes(cells: Iterable[HeldOut], temperature: float) -> Outcomes:
-    sure, right, readable = [], [], []
+    sure, right, readable, left_out = [], [], [], []
     for cell in cells:
         assert cell.logits is not None  # noqa: S101 - only inked cells come here
         best = meanings(n_best(frames_of(cell.logits, temperature)), _ANY)[0]
         sure.append(best.probability)
         right.append((best.state, best.value) == meaning_of(cell.label, _ANY))
         readable.append(best.state is not State.UNREADABLE)
-    return Outcomes(sure=np.array(sure), right=np.array(right), readable=np.array(readable))
+        left_out.append(cell.left_out)
+    return Outcomes(
+        sure=np.array(sure),
+        right=np.array(right),
+        readable=np.array(readable),
+        left_out=np.array(left_out),
+    )
 
 
 def _fit_log_odds(outcomes: Outcomes) -> tuple[float, float]:
@@ -162,9 +172,15 @@ def _fit_log_odds(outcomes: Outcomes) -> tuple[float, float]:
 
 
 def _ceiling(outcomes: Outcomes) -> float:
-    """One minus the error rate of the surest half, counted as if one more were wrong."""
-    order = np.argsort(-outcomes.sure, kind="stable")[: len(outcomes.sure) // 2]
+    """One minus the error rate of the surest tenth, counted as if one more were wrong."""
+    order = np.argsort(-outcomes.sure, kind="stable")[: len(outcomes.sure) // 10]
     return round(1.0 - (int((~outcomes.right[order]).sum()) + 1) / (len(order) + 1), 6)
+
+
+def _doubtful(outcomes: Outcomes) -> float:
+    """How many of the sure readings are right beside a long stroke that was left out."""
+    right = outcomes.right[outcomes.left_out & outcomes.readable & (outcomes.sure > _SURE)]
+    return round((int(right.sum()) + 1) / (len(right) + 2), 4)
 
 
 def _empty_probability(cells: Sequence[HeldOut], *, left_out: bool) -> float:

@@ -15,17 +15,21 @@ if TYPE_CHECKING:
 _NEVER = 1.0
 
 
-def calibrated(probability: float, calibration: Calibration) -> float:
-    """The probability that a reading is right which the network gives this probability (Platt 1999)."""
+def calibrated(probability: float, calibration: Calibration, *, left_out: bool = False) -> float:
+    """The probability that a reading is right which the network gives this probability (Platt 1999).
+
+    left_out: a long stroke of the crop was not shown to the network.
+    """
     clipped = min(max(probability, 1e-9), 1.0 - 1e-9)
     odds = calibration.slope * math.log(clipped / (1.0 - clipped)) + calibration.offset
-    return calibration.ceiling / (1.0 + math.exp(-max(-500.0, min(500.0, odds))))
+    most = calibration.ceiling * (calibration.doubtful if left_out else 1.0)
+    return most / (1.0 + math.exp(-max(-500.0, min(500.0, odds))))
 
 
-def sharpened(ranked: Sequence[Meaning], calibration: Calibration) -> list[Meaning]:
+def sharpened(ranked: Sequence[Meaning], calibration: Calibration, *, left_out: bool = False) -> list[Meaning]:
     """The best meaning with its calibrated probability, the others sharing the rest as before."""
     best, *others = ranked
-    sure = calibrated(best.probability, calibration)
+    sure = calibrated(best.probability, calibration, left_out=left_out)
     rest = sum(one.probability for one in others)
     share = (1.0 - sure) / rest if rest > 0.0 else 0.0
     return [replace(best, probability=sure), *(replace(one, probability=one.probability * share) for one in others)]

@@ -28,8 +28,8 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     `temperature` divides the logits; then the log-odds of a reading become `slope` times themselves plus `offset`,
     and the whole is scaled so that no reading is surer than `ceiling`. `empty` is the probability that a cell in
-    which no ink was found is empty, `doubtful_empty` the same where some ink was found but taken for borders,
-    specks or a neighbour's.
+    which no ink was found is empty, `doubtful_empty` the same where a long stroke was taken for a border's rest or a
+    neighbour's; readings beside such a stroke are multiplied by `doubtful`.
     """
 
     temperature: float
@@ -38,6 +38,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     ceiling: float
     empty: float
     doubtful_empty: float
+    doubtful: float
 
 
 class RiskPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HEIGHT = 32
 WIDTHS = (64, 128, 256)
-VERSION = 1
+VERSION = 2
 
 _SMALLEST_SIDE = 6  # pixels; nobody can read less
 _INK_ROWS = 24.0  # rows that the ink fills
@@ -52,8 +52,8 @@ class Ink:
 class Prepared:
     """A crop ready for the network.
 
-    `picture`: uint8 (32, W) with W in `WIDTHS`, 255 = ink, or None when there is nothing to read; `left_out`: more
-    than specks was taken for a border's rest or a neighbour's stroke.
+    `picture`: uint8 (32, W) with W in `WIDTHS`, 255 = ink, or None when there is nothing to read; `left_out`: a
+    long stroke was taken for a border's rest or a neighbour's.
     """
 
     picture: Grey | None
@@ -137,7 +137,7 @@ def _paper_light(smooth: Real) -> Real:
 def _written(ink: Ink, borders: Mask) -> tuple[Mask, bool]:
     """The mask without printed borders, specks, noise and strokes that come in from the neighbours.
 
-    Also whether more than specks was left out.
+    Also whether a long stroke was left out.
     """
     free = ink.mask & ~borders & 1
     count, parts, stats, _ = cv2.connectedComponentsWithStats(free, connectivity=8)
@@ -190,20 +190,37 @@ def _level_lines(mask: Mask, *, end: int, ends: tuple[int, int]) -> Mask:
 
 
 def _worth_keeping(stats: npt.NDArray[np.int32], shape: tuple[int, ...]) -> tuple[npt.NDArray[np.bool_], bool]:
-    """For each connected part whether it belongs to what was written here; and whether more than specks does not."""
+    """For each connected part whether it belongs to what was written here; and whether a long one does not."""
     rows, columns = shape
     left, top, width, height, area = (stats[:, column] for column in range(5))
-    speck = (area < max(3.0, (0.055 * rows) ** 2)) | (np.maximum(width, height) < 0.09 * rows)
+    long = np.maximum(width, height)
+    speck = (area < max(3.0, (0.055 * rows) ** 2)) | (long < 0.09 * rows)
     edge = max(1, round(0.05 * rows))  # a removed border leaves a gap
     at_rows_end = (top <= edge) | (top + height >= rows - edge)
     at_columns_end = (left <= edge) | (left + width >= columns - edge)
+    inside = (left > 0) & (left + width < columns)
+    at_columns_end &= ~(inside & (height >= 0.3 * rows))  # a 1 beside the edge
     sliver = (at_rows_end & (height < 0.16 * rows)) | (at_columns_end & (width < 0.16 * min(rows, columns)))
     keep = ~(speck | sliver)
     if keep.any():
         small = area < 0.35 * area[keep].max()
         reach = np.minimum(np.where(at_columns_end, width, rows), np.where(at_rows_end, height, rows))
         keep &= ~((at_rows_end | at_columns_end) & small & (reach < 0.26 * rows))
-    return keep, bool((~speck & ~keep).any())
+    left_out = bool((~speck & ~keep & (long >= 0.3 * rows)).any())
+    return keep | (speck & _points(stats, keep)), left_out
+
+
+def _points(stats: npt.NDArray[np.int32], keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which parts may be decimal points: low beside the writing, and more than a grain."""
+    if not keep.any():
+        return keep
+    left, top, width, height, _ = (stats[:, column] for column in range(5))
+    first, last = left[keep].min(), (left + width)[keep].max()
+    ceiling, floor = top[keep].min(), (top + height)[keep].max()
+    tall = floor - ceiling
+    beside = (left + width > first - 0.45 * tall) & (left < last + 0.45 * tall)
+    low = (top > ceiling + 0.55 * tall) & (top + height < floor + 0.15 * tall)
+    return np.asarray(beside & low & (np.minimum(width, height) >= max(2.0, 0.05 * tall)), dtype=np.bool_)
 
 
 def _stretched(dark: Real, kept: Mask) -> Real:

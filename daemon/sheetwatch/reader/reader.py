@@ -83,7 +83,7 @@ class Reader:
                 Meaning(state=State.UNREADABLE, value="", probability=1.0 - sure),
             ]
         frames = frames_of(self._network.logits(prepared.picture), calibration.temperature)
-        return sharpened(meanings(n_best(frames), field), calibration)
+        return sharpened(meanings(n_best(frames), field), calibration, left_out=prepared.left_out)
 
     def spellings(self, cell: Grey, temperature: float = 1.0) -> list[Spelling] | None:
         """The uncalibrated n-best strings of one box, for calibration and evaluation; None where no ink was found."""
