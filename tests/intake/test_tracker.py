@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -102,7 +101,12 @@ def test_the_oldest_is_first_and_the_next_due_is_known() -> None:
     tracked.observe([seen("b")], now_s=0)
     tracked.observe([seen("b"), seen("a")], now_s=1)
     assert tracked.next_due_s() == 5
+    tracked.observe([seen("b"), seen("a")], now_s=5)
+    assert tracked.next_due_s() == 6, "what is due already needs no further look"
     assert [file.path.name for file in tracked.ready(now_s=9)] == ["b", "a"]
     tracked.taken(seen("b"))
-    assert tracked.next_due_s() == 6
-    assert not tracked.is_current(replace(seen("b")))
+    assert not tracked.is_current(seen("b"))
+    tracked.probing(seen("a"))
+    tracked.incomplete(seen("a"))
+    tracked.observe([seen("a")], now_s=9)
+    assert tracked.next_due_s() == 61

@@ -56,6 +56,10 @@ class Installation:
         done = self.command("status", "--json")
         return json.loads(done.stdout) if done.stdout else {"accounting": {}, "daemon": done.stderr}
 
+    def command_json(self, *arguments: str) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self.command(*arguments, "--json").stdout)
+        return answer
+
     def csv_lines(self) -> list[str]:
         files = sorted((self.base / "results").glob("*.csv"))
         return [line for file in files for line in file.read_text().splitlines()[1:]]

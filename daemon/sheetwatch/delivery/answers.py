@@ -9,6 +9,7 @@ opened and saved is no answer, and nothing doubtful slips through. In `correct`,
     (empty)      what was read is right; not for a field that had a `?`
     discard      in the last line, "(whole sheet)": this page makes no row
 
+Ranges and lengths are checked, to catch slips of the keyboard; rosters and sums are not: a person overrules them.
 Spreadsheets save with commas, semicolons or tabs, with a BOM, in UTF-8, UTF-16 or Windows-1252; all are understood.
 """
 

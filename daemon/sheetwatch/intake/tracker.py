@@ -37,9 +37,13 @@ class Tracker:
     """The files of the inboxes between the first look at them and their being taken up."""
 
     def __init__(self, *, settle_s: float, incomplete_after_s: float) -> None:
-        self._settle_s = settle_s
-        self._incomplete_after_s = incomplete_after_s
         self._files: dict[Path, _Waiting] = {}
+        self._waits = {
+            _Phase.SETTLING: settle_s,
+            _Phase.INCOMPLETE: incomplete_after_s,
+            _Phase.LEFT_ALONE: incomplete_after_s,
+        }
+        self._next_due_s: float | None = None
 
     def observe(self, files: Iterable[Seen], *, now_s: float) -> None:
         """Take in one whole look at the inboxes; what it does not hold is forgotten."""
@@ -48,14 +52,16 @@ class Tracker:
             waiting = known.get(seen.path)
             unchanged = waiting is not None and waiting.seen == seen
             self._files[seen.path] = waiting if waiting and unchanged else _Waiting(seen, now_s)
+        due = [file.since_s + self._waits[file.phase] for file in self._files.values() if file.phase in self._waits]
+        self._next_due_s = min((due_s for due_s in due if due_s > now_s), default=None)
 
     def ready(self, *, now_s: float) -> list[Seen]:
         """Files that have settled and may be opened, the one that changed first in front."""
-        waits = {_Phase.SETTLING: self._settle_s, _Phase.LEFT_ALONE: self._incomplete_after_s}
         settled = [
             waiting
             for waiting in self._files.values()
-            if waiting.phase in waits and now_s - waiting.since_s >= waits[waiting.phase]
+            if waiting.phase in {_Phase.SETTLING, _Phase.LEFT_ALONE}
+            and now_s - waiting.since_s >= self._waits[waiting.phase]
         ]
         settled.sort(key=lambda waiting: (waiting.since_s, waiting.seen.mtime_ns, waiting.seen.path))
         return [waiting.seen for waiting in settled]
@@ -65,26 +71,28 @@ class Tracker:
         return [
             waiting.seen
             for waiting in self._files.values()
-            if waiting.phase is _Phase.INCOMPLETE and now_s - waiting.since_s >= self._incomplete_after_s
+            if waiting.phase is _Phase.INCOMPLETE and now_s - waiting.since_s >= self._waits[_Phase.INCOMPLETE]
         ]
 
     def probing(self, seen: Seen) -> None:
         """The file is being opened; it is not ready a second time."""
-        self._set(seen, _Phase.PROBING)
+        if self.is_current(seen):
+            self._files[seen.path].phase = _Phase.PROBING
 
     def incomplete(self, seen: Seen) -> None:
         """The file does not decode whole; perhaps somebody goes on writing."""
-        self._set(seen, _Phase.INCOMPLETE)
+        if self.is_current(seen):
+            self._wait(_Waiting(seen, self._files[seen.path].since_s, _Phase.INCOMPLETE))
 
     def leave_alone(self, seen: Seen, *, now_s: float) -> None:
         """The file cannot be taken up; it waits for a change, and is tried again after `incomplete_after_s`."""
         if self.is_current(seen):
-            self._files[seen.path] = _Waiting(seen, now_s, _Phase.LEFT_ALONE)
+            self._wait(_Waiting(seen, now_s, _Phase.LEFT_ALONE))
 
     def again(self, seen: Seen, *, now_s: float) -> None:
         """Begin to wait for the file afresh."""
         if seen.path in self._files:
-            self._files[seen.path] = _Waiting(seen, now_s)
+            self._wait(_Waiting(seen, now_s))
 
     def taken(self, seen: Seen) -> None:
         """The file has left the inbox."""
@@ -97,11 +105,8 @@ class Tracker:
         return waiting is not None and waiting.seen == seen
 
     def next_due_s(self) -> float | None:
-        """When the next file gets ready or is given up, if nothing changes."""
-        long_s = self._incomplete_after_s
-        waits = {_Phase.SETTLING: self._settle_s, _Phase.INCOMPLETE: long_s, _Phase.LEFT_ALONE: long_s}
-        due = [file.since_s + waits[file.phase] for file in self._files.values() if file.phase in waits]
-        return min(due, default=None)
+        """When, after the last look, the next file gets ready or is given up, if nothing changes."""
+        return self._next_due_s
 
     @property
     def settling(self) -> int:
@@ -113,6 +118,7 @@ class Tracker:
         """How many files wait in the inboxes, incomplete ones included."""
         return sum(file.phase is not _Phase.LEFT_ALONE for file in self._files.values())
 
-    def _set(self, seen: Seen, phase: _Phase) -> None:
-        if self.is_current(seen):
-            self._files[seen.path].phase = phase
+    def _wait(self, waiting: _Waiting) -> None:
+        self._files[waiting.seen.path] = waiting
+        due_s = waiting.since_s + self._waits[waiting.phase]
+        self._next_due_s = due_s if self._next_due_s is None else min(self._next_due_s, due_s)

@@ -59,7 +59,8 @@ def begin_claim(tx: Transaction, new: NewScan) -> Claim:
 def _seen_before(tx: Transaction, new: NewScan) -> int | None:
     """The first scan with this content, or whose page in the review folder has or had this content or stem."""
     row = tx.execute(
-        "SELECT min(id) FROM (SELECT id FROM scans WHERE sha256 = ?1 AND returns_page IS NULL UNION ALL"
+        "SELECT min(id) FROM (SELECT id FROM scans WHERE sha256 = ?1 AND returns_page IS NULL"
+        " AND state != 'claiming' UNION ALL"
         " SELECT pages.scan FROM reviews JOIN pages ON pages.id = reviews.page"
         " WHERE reviews.page_sha256 = ?1 OR reviews.stem = ?2)",
         (new.sha256, new.stem),

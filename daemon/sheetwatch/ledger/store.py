@@ -106,6 +106,12 @@ class Ledger:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
 
+    def change_mark(self) -> tuple[int, int]:
+        """Something that differs after every change, by this process or another."""
+        with translated(self.path):
+            (elsewhere,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return int(elsewhere), self._connection.total_changes
+
     def check_in_place(self) -> None:
         """Raise LedgerError when the open file is no longer the one under its name: what we write would be lost."""
         if not self.path.exists() or self.path.stat().st_ino != self._inode:

@@ -1,0 +1,91 @@
+"""What the daemon says of itself: to systemd, and in the health file for `sheetwatch status`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from sheetwatch.domain import EnvironmentFault
+from sheetwatch.ledger import accounting
+from sheetwatch.service.health import Faults, Health, HealthFile
+
+if TYPE_CHECKING:
+    from sheetwatch.service.notify import Notifier
+    from sheetwatch.service.site import Site
+
+_NOTICES = 5
+_STATUS_EVERY_S = 1.0
+
+
+class Voice:
+    """Speaks when something has changed, and otherwise only to systemd's watchdog."""
+
+    def __init__(self, site: Site, faults: Faults, notifier: Notifier) -> None:
+        self._site = site
+        self._faults = faults
+        self._notifier = notifier
+        self._health_file = HealthFile(site.settings.state)
+        self._started_at = site.clock.now()
+        self._notices: tuple[str, ...] = ()
+        self._status_s = float("-inf")
+        self._counted_at: tuple[int, int] | None = None
+        self._counted = ""
+
+    @property
+    def speaks_every_s(self) -> float:
+        """How often the watchdog must hear of us; infinity without one."""
+        return self._notifier.watchdog_s / 2 or float("inf")
+
+    def ready(self) -> None:
+        """The loop begins."""
+        self._notifier.ready()
+
+    def stopping(self) -> None:
+        """The loop ends; what was begun is finished."""
+        self._notifier.stopping()
+
+    def stopped(self) -> None:
+        """Nothing is being done any more."""
+        self._write_health("stopped")
+
+    def notice(self, text: str) -> None:
+        """Something that an administrator will want to know."""
+        stamped = f"{self._site.clock.now().astimezone():%Y-%m-%d %H:%M} {text}"
+        self._notices = (*self._notices, stamped)[-_NOTICES:]
+
+    def tell(self, waiting: int) -> None:
+        """How it goes after one step of the loop."""
+        self._notifier.alive()
+        self._write_health("paused" if self._faults.current else "running")
+        now_s = self._site.clock.monotonic_s()
+        if self._notifier.is_heard and now_s - self._status_s >= _STATUS_EVERY_S:
+            self._status_s = now_s
+            with contextlib.suppress(EnvironmentFault):
+                self._notifier.status(self._status_line(waiting))
+
+    def _status_line(self, waiting: int) -> str:
+        if self._faults.current:
+            return "paused: " + "; ".join(fault.message for fault in self._faults.current)
+        mark = self._site.ledger.change_mark()
+        if mark != self._counted_at:
+            self._counted_at, counts = mark, accounting(self._site.ledger)
+            self._counted = (
+                f"rows {counts.rows}, review {counts.review}, dropped {counts.dropped}, in work {counts.in_work}"
+            )
+        return f"{self._counted}, waiting {waiting}"
+
+    def _write_health(self, state: str) -> None:
+        faults = tuple(
+            f"{fault.stage}: {fault.message} (since {fault.since.astimezone():%Y-%m-%d %H:%M:%S})"
+            for fault in self._faults.current
+        )
+        self._health_file.write(
+            Health(
+                pid=os.getpid(),
+                state=state,
+                since=self._started_at.astimezone().isoformat(timespec="seconds"),
+                faults=faults,
+                notices=self._notices,
+            )
+        )
