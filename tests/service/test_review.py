@@ -12,7 +12,7 @@ from sheetwatch.domain import UsageError
 from sheetwatch.ledger import OpenReview, open_reviews
 from sheetwatch.service import lock
 from sheetwatch.service.terminal import Desk
-from support.office import Office, doubt, row, sheet
+from support.office import TEMPLATE, Office, doubt, row, sheet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -195,6 +195,16 @@ def test_the_terminal_delivers_when_no_daemon_runs(office: Office) -> None:
     assert office.csv_lines()[0].split(",")[4:7] == ["corrected", "0003", ""]
     assert not office.names(office.settings.review)
     assert office.nothing_owed
+
+
+def test_a_page_that_no_template_fits_is_given_one_in_the_terminal(office: Office) -> None:
+    review = in_review(office, "foreign")
+    with Desk.open(office.settings) as desk:
+        with pytest.raises(UsageError, match="--template NAME"):
+            desk.accept(review.stem, {"roll": "0001"}, by="ann")
+        desk.accept(review.stem, {"roll": "0001", "q1": "3", "total": "-"}, by="ann", template=TEMPLATE)
+    (line,) = office.csv_lines()
+    assert line.split(",")[4:] == ["corrected", "0001", "3", "", "1"]
 
 
 def test_a_doubtful_field_must_be_given_in_the_terminal_too(office: Office) -> None:

@@ -118,9 +118,10 @@ def _by_inbox(note: ReviewNote) -> str:
 
 def _by_terminal(note: ReviewNote) -> str:
     values = " ".join(f"{field}=VALUE" for field in note.doubtful)
+    if note.template is None:
+        values = "--template NAME FIELD=VALUE ..."
     accept = f"sheetwatch review accept {note.stem} {values}".rstrip()
-    discard = f"sheetwatch review discard {note.stem}"
-    return f"In a terminal: {accept}   or   {discard}" if note.template else f"In a terminal: {discard}"
+    return f"In a terminal: {accept}   or   sheetwatch review discard {note.stem}"
 
 
 def _made(note: ReviewNote) -> str:
