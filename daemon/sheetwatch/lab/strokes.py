@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sheetwatch.lab.broken_samples import BROKEN_DIGITS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -63,7 +65,7 @@ def load_strokes(path: Path, *, held_out: bool, share: int = 7) -> StrokeSet:
     sample_end = np.append(sample_start[1:], len(stroke_start))
     glyphs: dict[int, dict[str, list[Glyph]]] = defaultdict(lambda: defaultdict(list))
     for index, (label, writer) in enumerate(zip(data["labels"], data["writer"], strict=True)):
-        if (int(writer) % share == 0) != held_out:
+        if (int(writer) % share == 0) != held_out or (path.stem == "unipen_digits" and index in BROKEN_DIGITS):
             continue
         strokes = [
             points[stroke_start[stroke] : stroke_end[stroke]]
