@@ -1,8 +1,8 @@
 """Samples of the UNIPEN digits that are not what their label says: looked at one by one, by eye.
 
 All 15,379 samples were read by an early model, and the 92 whose label it thought less likely than 4 % were drawn and
-looked at. Listed here are those in which nobody would see the label: one stroke of a 4 or a 0, a dash called 1, two digits
-called one. Merely bad handwriting (a 1 like a 7, a 9 like a 4) is not listed: people do write so.
+looked at. Listed here are those in which nobody would see the label: one stroke of a 4 or a 0, a dash called 1, two
+digits called one. Merely bad handwriting (a 1 like a 7, a 9 like a 4) is not listed: people do write so.
 """
 
 BROKEN_DIGITS = frozenset(
