@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     Points = npt.NDArray[np.float32]
 
 
-_WIDEST_DIGIT = 2.0  # in heights; wider ones are broken samples: dashes that are called 1
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Glyph:
     """One symbol as a pen wrote it. `strokes`: float32 (N, 2), x right from 0, y down, the symbol 1 high."""
@@ -71,11 +68,16 @@ def load_strokes(path: Path, *, held_out: bool, share: int = 7) -> StrokeSet:
             points[stroke_start[stroke] : stroke_end[stroke]]
             for stroke in range(sample_start[index], sample_end[index])
         ]
-        glyph = _unit_glyph(strokes)
-        if str(label).isdigit() and glyph.width > _WIDEST_DIGIT:
+        if str(label).isdigit() and _is_broken(str(label), strokes):
             continue
-        glyphs[int(writer)][str(label).replace("\\\\", "\\")].append(glyph)
+        glyphs[int(writer)][str(label).replace("\\\\", "\\")].append(_unit_glyph(strokes))
     return StrokeSet({writer: dict(by_label) for writer, by_label in glyphs.items()})
+
+
+def _is_broken(label: str, strokes: list[Points]) -> bool:
+    """A dash that is called 1, or one upright stroke of what was a 4: some samples lost strokes or lie flat."""
+    width, height = np.ptp(np.concatenate(strokes), axis=0).tolist()
+    return bool(height < 0.6 * width or (label != "1" and width < 0.18 * height))
 
 
 def _unit_glyph(strokes: list[Points]) -> Glyph:

@@ -16,6 +16,7 @@ from sheetwatch.reader.decode import exact_probability, frames_of, n_best
 from sheetwatch.reader.grammar import meaning_of, meanings
 from sheetwatch.reader.manifest import Calibration, RiskPoint
 from sheetwatch.reader.normalise import prepare
+from sheetwatch.reader.vocabulary import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,6 +35,7 @@ _TEMPERATURE_CELLS = 3000
 _POINTS = 80
 _CONFIDENCE = 0.95
 _SURE = 0.9
+_REJECTS_KEPT = 3  # one in so many: training has far more of them than sheets do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,8 +64,10 @@ def held_out_cells(
     composer = Composer(load_sources(folder, held_out=True), ordinary_share=0.5)
     rng = np.random.default_rng([seed, 99])
     cells = []
-    for _ in range(count):
+    for number in range(count):
         cell = composer.compose(rng)
+        if UNREADABLE in cell.label and number % _REJECTS_KEPT:
+            continue
         prepared = prepare(cell.grey)
         logits = None if prepared.picture is None else run(prepared.picture)
         cells.append(HeldOut(label=cell.label, logits=logits, left_out=prepared.left_out))

@@ -207,7 +207,7 @@ def _worth_keeping(stats: npt.NDArray[np.int32], shape: tuple[int, ...]) -> tupl
         reach = np.minimum(np.where(at_columns_end, width, rows), np.where(at_rows_end, height, rows))
         keep &= ~((at_rows_end | at_columns_end) & small & (reach < 0.26 * rows))
     left_out = bool((~speck & ~keep & (long >= 0.3 * rows)).any())
-    return keep | (speck & _points(stats, keep)), left_out
+    return keep | _points(stats, keep), left_out
 
 
 def _points(stats: npt.NDArray[np.int32], keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
@@ -215,12 +215,13 @@ def _points(stats: npt.NDArray[np.int32], keep: npt.NDArray[np.bool_]) -> npt.ND
     if not keep.any():
         return keep
     left, top, width, height, _ = (stats[:, column] for column in range(5))
+    small = (np.maximum(width, height) < 0.35 * stats[keep, 3].max()) & (width < 0.25 * stats[keep, 3].max())
     first, last = left[keep].min(), (left + width)[keep].max()
     ceiling, floor = top[keep].min(), (top + height)[keep].max()
     tall = floor - ceiling
-    beside = (left + width > first - 0.45 * tall) & (left < last + 0.45 * tall)
-    low = (top > ceiling + 0.55 * tall) & (top + height < floor + 0.15 * tall)
-    return np.asarray(beside & low & (np.minimum(width, height) >= max(2.0, 0.05 * tall)), dtype=np.bool_)
+    beside = (left + width > first - 0.6 * tall) & (left < last + 0.6 * tall)
+    low = (top > ceiling + 0.55 * tall) & (top + height < floor + 0.3 * tall)
+    return np.asarray(small & beside & low & (np.minimum(width, height) >= max(2.0, 0.05 * tall)), dtype=np.bool_)
 
 
 def _stretched(dark: Real, kept: Mask) -> Real:
