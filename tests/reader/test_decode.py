@@ -47,7 +47,7 @@ def test_a_wide_beam_finds_the_likeliest_strings_of_brute_force(
     frames, classes = case
     best = sorted(every_string(frames, classes).values(), reverse=True)[:5]
     found = n_best(frames, count=5, beam=10_000)
-    assert [spelling.probability for spelling in found] == pytest.approx(best, abs=1e-12)
+    assert [spelling.probability for spelling in found] == pytest.approx(best, abs=1e-5)
 
 
 @given(lattices())

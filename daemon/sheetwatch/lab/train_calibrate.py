@@ -60,8 +60,8 @@ class Outcomes:
 def held_out_cells(
     folder: Path, count: int, seed: int, run: Callable[[npt.NDArray[np.uint8]], Logits]
 ) -> list[HeldOut]:
-    """Compose cells from hands that were not trained on, half of them under bad conditions, and run the network."""
-    composer = Composer(load_sources(folder, held_out=True), ordinary_share=0.5)
+    """Compose cells from hands that were not trained on, one in five under bad conditions, and run the network."""
+    composer = Composer(load_sources(folder, held_out=True), ordinary_share=0.8)
     rng = np.random.default_rng([seed, 99])
     cells = []
     for number in range(count):

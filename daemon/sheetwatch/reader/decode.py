@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _NEGLIGIBLE = 1e-6  # strings that are so much less likely than the best are not followed
 _BEAM = 16
+_RESCORED = 1e-3  # strings likelier than this are scored exactly; for the others the search is near enough
+_NOTHING = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +40,16 @@ def frames_of(logits: npt.NDArray[np.floating[Any]], temperature: float = 1.0) -
 
 
 def n_best(frames: Frames, count: int = 8, beam: int = _BEAM) -> list[Spelling]:
-    """The likeliest strings, likeliest first, with their exact probabilities.
+    """The likeliest strings, likeliest first.
 
-    frames: float64 (T, 15), probabilities. Prefix beam search (Graves 2012) finds them, the forward algorithm scores
-    them. What the search missed is 1 minus the sum.
+    frames: float64 (T, 15), probabilities. Prefix beam search (Graves 2012) finds them; those that matter are scored
+    again by the forward algorithm, exactly. What is not returned has the probability that is left to 1.
     """
     found = sorted(_prefixes(frames, beam).items(), key=lambda item: -sum(item[1]))[:count]
-    spellings = [Spelling(text=text, probability=exact_probability(frames, text)) for text, _ in found]
+    spellings = [
+        Spelling(text=text, probability=exact_probability(frames, text) if sum(ends) > _RESCORED else sum(ends))
+        for text, ends in found
+    ]
     return sorted(spellings, key=lambda spelling: (-spelling.probability, spelling.text))
 
 
@@ -71,26 +76,29 @@ def _prefixes(frames: Frames, beam: int) -> Prefixes:
     """The likeliest prefixes after the last frame."""
     kept: Prefixes = {"": (1.0, 0.0)}
     for frame in frames.tolist():
+        floor = _NEGLIGIBLE * max(frame)
+        likely = [(symbol, p) for symbol, p in zip(SYMBOLS, frame, strict=False) if p > floor]
         best = max(on_blank + on_symbol for on_blank, on_symbol in kept.values())
-        least = _NEGLIGIBLE * best * max(frame)
-        kept = _grown(kept, frame, least)
+        kept = _grown(kept, frame, likely, floor * best)
         if len(kept) > beam:
             kept = dict(sorted(kept.items(), key=lambda item: -item[1][0] - item[1][1])[:beam])
     return kept
 
 
-def _grown(kept: Prefixes, frame: list[float], least: float) -> Prefixes:
-    """Every prefix one frame further: as it is, or with one more symbol where that is at least so likely."""
+def _grown(kept: Prefixes, frame: list[float], likely: list[tuple[str, float]], least: float) -> Prefixes:
+    """Every prefix one frame further: as it is, or with one of the likely symbols where that is at least so likely."""
     grown: Prefixes = {}
+    blank = frame[BLANK]
     for text, (on_blank, on_symbol) in kept.items():
         total = on_blank + on_symbol
-        last = NUMBERS[text[-1]] if text else BLANK
-        before = grown.get(text, (0.0, 0.0))
-        again = on_symbol * frame[last] if text else 0.0
-        grown[text] = (before[0] + total * frame[BLANK], before[1] + again)
-        for number, symbol in enumerate(SYMBOLS):
-            reached = (on_blank if number == last else total) * frame[number]
+        last = text[-1:]
+        again = on_symbol * frame[NUMBERS[last]] if last else 0.0
+        before = grown.get(text)
+        stays = (total * blank, again)
+        grown[text] = stays if before is None else (before[0] + stays[0], before[1] + stays[1])
+        for symbol, p in likely:
+            reached = (on_blank if symbol == last else total) * p
             if reached > least:
-                longer = grown.get(text + symbol, (0.0, 0.0))
+                longer = grown.get(text + symbol, _NOTHING)
                 grown[text + symbol] = (longer[0], longer[1] + reached)
     return grown
