@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from sheetwatch.vision.comb import spread_comb
 from sheetwatch.vision.geometry import shrink
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ _NEIGHBOUR_SHARE = 0.25
 class Cell:
     """What was written into a field.
 
-    `grey`: uint8 (h, w), the box and a margin around it, dark ink on light paper. `doubtful`: the crop may not show
+    `grey`: uint8 (h, w), the box and a margin around it, dark ink on light paper; of a comb, as many equal parts as it
+    has boxes, each with a margin of its own. `doubtful`: the crop may not show
     what was written, for a stroke runs into solid print (a 7 without its bar is a 1), or out of the crop, or lies half
     in another box, or the box is empty and somebody wrote beside it.
     """
@@ -84,21 +86,23 @@ class Cell:
 class _Frame:
     """How a cell is drawn: its box at `scale` (cell pixels to a reference pixel) with a `margin` around it.
 
-    `reach`: how many cell pixels a printed line may lie beside its place.
+    `reach`: how many cell pixels a printed line may lie beside its place; `comb`: how many boxes the box is divided
+    into, if it is.
     """
 
     box: Box
+    comb: int | None
     scale: float
     margin: int
     reach: int
 
     @classmethod
-    def of(cls, box: Box, quad: npt.NDArray[np.float64], tolerance_px: float) -> _Frame:
+    def of(cls, box: Box, comb: int | None, quad: npt.NDArray[np.float64], tolerance_px: float) -> _Frame:
         """Draw a box as fine as the page shows it, within bounds; `quad`: (4, 2), where it lies on the page."""
         side = min(box.width, box.height)
         scale = min(_side(quad) / ((box.width + box.height) / 2), _SIDE_PX / side)
         margin = max(1, round(_MARGIN_SHARE * side * scale))
-        return cls(box=box, scale=scale, margin=margin, reach=max(1, round(tolerance_px * scale)))
+        return cls(box=box, comb=comb, scale=scale, margin=margin, reach=max(1, round(tolerance_px * scale)))
 
     @property
     def side(self) -> float:
@@ -124,13 +128,14 @@ class _Frame:
 
 def cut_cells(grey: Grey, template: Template, alignment: Alignment) -> list[Cell]:
     """Cut the cells of a page, uint8 (H, W): one for each field, in template order."""
-    boxes = [field.box for field in template.fields if field.box is not None]
     darkness = _print_darkness(template)
     tolerance_px = _PRINT_TOLERANCE_PX + min(alignment.rms_error_px, _PRINT_TOLERANCE_PX)
-    return [
-        _cut_cell(grey, quad, _Frame.of(box, quad, tolerance_px), boxes, darkness)
-        for quad, box in zip(alignment.quads, boxes, strict=True)
+    boxed = [(field.box, field.comb) for field in template.fields if field.box is not None]
+    frames = [
+        _Frame.of(box, comb, quad, tolerance_px) for (box, comb), quad in zip(boxed, alignment.quads, strict=True)
     ]
+    boxes = [box for box, _ in boxed]
+    return [_cut_cell(grey, quad, frame, boxes, darkness) for quad, frame in zip(alignment.quads, frames, strict=True)]
 
 
 def _cut_cell(grey: Grey, quad: npt.NDArray[np.float64], frame: _Frame, boxes: Sequence[Box], darkness: Grey) -> Cell:
@@ -141,6 +146,8 @@ def _cut_cell(grey: Grey, quad: npt.NDArray[np.float64], frame: _Frame, boxes: S
     ink = (cv2.subtract(paper, clean) > _INK_CONTRAST).astype(np.uint8)
     strokes = _Strokes.of(ink, expected, frame.margin, _other_boxes(frame, boxes))
     grey_cell = _paint_over(clean, paper, ink, ~strokes.own[strokes.labels] & (ink > 0))
+    if frame.comb:
+        grey_cell = spread_comb(grey_cell, paper, strokes.labels, frame.margin, frame.comb)
     return Cell(grey=grey_cell, doubtful=strokes.doubtful(_solid_print(expected, frame.across), frame.side))
 
 
