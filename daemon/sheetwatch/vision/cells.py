@@ -59,6 +59,10 @@ _BESIDE_SHARE = 0.3
 _LEAVING_SHARE = 0.6
 """A stroke that leaves the crop with less than this share of itself inside the box may have its rest outside."""
 
+_STREAK_PX = 4
+_THROUGH_SHARE = 0.9
+"""A streak of dust is thin and runs through the whole cell; digits interrupt what is seen of it."""
+
 _REMAINS_REACH_PX = 2
 _REMAINS_SHARE = 0.8
 """A stroke that keeps this close to the print along so much of itself is what is left of the print."""
@@ -142,13 +146,17 @@ def _cut_cell(grey: Grey, quad: npt.NDArray[np.float64], frame: _Frame, boxes: S
     cell = _warp_quad(grey, quad, frame)
     expected = _expected_print(darkness, frame)
     paper = _paper(_blank_out(cell, expected))
+    streaks = _streaks((cv2.subtract(paper, cell) > _INK_CONTRAST).astype(np.uint8))
+    unprinted_streak = int((streaks & (expected == 0)).sum()) > max(cell.shape)
+    expected[streaks] = 255
     clean = _without_print(cell, paper, expected, frame.across)
     ink = (cv2.subtract(paper, clean) > _INK_CONTRAST).astype(np.uint8)
     strokes = _Strokes.of(ink, expected, frame.margin, _other_boxes(frame, boxes))
     grey_cell = _paint_over(clean, paper, ink, ~strokes.own[strokes.labels] & (ink > 0))
     if frame.comb:
         grey_cell = spread_comb(grey_cell, paper, strokes.labels, frame.margin, frame.comb)
-    return Cell(grey=grey_cell, doubtful=strokes.doubtful(_solid_print(expected, frame.across), frame.side))
+    doubtful = strokes.doubtful(_solid_print(expected, frame.across), frame.side)
+    return Cell(grey=grey_cell, doubtful=doubtful or (unprinted_streak and not strokes.own.any()))
 
 
 def _other_boxes(frame: _Frame, boxes: Sequence[Box]) -> Mask:
@@ -234,6 +242,25 @@ def _without_print(cell: Grey, paper: Grey, expected: Grey, across: int) -> Grey
     bridge = _darkest_on_both_sides(np.where(printed, paper, cell), across)
     crossed = cv2.subtract(paper, bridge) > 2 * _INK_CONTRAST
     return np.where(printed, np.where(crossed, bridge, paper), cell)
+
+
+def _streaks(ink: Grey) -> Mask:
+    """Mark thin straight lines that run through the whole cell, margins and all.
+
+    Dust on a scanner's glass draws them, and so does the form's own grid. ink: uint8 (h, w) of 0 and 1. Returns bool
+    (h, w).
+    """
+    return _upright_streaks(ink) | _upright_streaks(np.ascontiguousarray(ink.T)).T
+
+
+def _upright_streaks(ink: Grey) -> Mask:
+    height = ink.shape[0]
+    lines = cv2.morphologyEx(_widen(ink, 1), cv2.MORPH_OPEN, np.ones((max(3, height // 4), 1), np.uint8))
+    thin = cv2.subtract(lines, cv2.morphologyEx(lines, cv2.MORPH_OPEN, np.ones((1, _STREAK_PX + 3), np.uint8)))
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(thin, connectivity=8)
+    through = (stats[:, cv2.CC_STAT_HEIGHT] >= _THROUGH_SHARE * height) & (stats[:, cv2.CC_STAT_WIDTH] <= height // 8)
+    through[0] = False
+    return through[parts]
 
 
 def _darkest_on_both_sides(grey: Grey, distance: int) -> Grey:
