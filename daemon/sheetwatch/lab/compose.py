@@ -153,7 +153,7 @@ def _canvas(
     spare = (rng.uniform(0.15, 1.2) if rng.random() < 0.7 else rng.uniform(1.0, 5.0)) * size
     columns = round(max(8.0, wide + 2 + spare, rows * rng.uniform(0.6, 1.0)))
     rows, columns = min(rows, 360), min(columns, 1400)
-    x = (columns - wide) * rng.uniform(0.03, 0.97)
+    x = (columns - wide) * rng.uniform(conditions.side, 1.0 - conditions.side)
     spread = 0.1 if tall < 0.3 * size else 0.2  # nobody sees a dash on the edge
     y = (rows - tall) * float(np.clip(rng.normal(0.5, spread), 0.05, 0.95))
     if rng.random() < conditions.cut_share:

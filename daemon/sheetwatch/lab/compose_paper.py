@@ -23,6 +23,7 @@ class Conditions:
 
     size_px: tuple[float, float]
     room: tuple[float, float]  # height of the cell, in heights of the ink
+    side: float  # the least share of the spare width on either side
     cut_share: float  # cells whose ink runs out of them
     clutter_share: float
     blur: float
@@ -34,6 +35,7 @@ class Conditions:
 HARSH = Conditions(
     size_px=(16.0, 62.0),
     room=(1.08, 2.4),
+    side=0.03,
     cut_share=0.12,
     clutter_share=0.8,
     blur=0.055,
@@ -45,6 +47,7 @@ HARSH = Conditions(
 ORDINARY = Conditions(
     size_px=(22.0, 62.0),
     room=(1.3, 2.4),
+    side=0.15,
     cut_share=0.0,
     clutter_share=0.5,
     blur=0.03,

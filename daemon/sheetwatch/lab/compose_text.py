@@ -119,7 +119,8 @@ class Hand:
             wide, rise = rng.uniform(0.35, 2.5), rng.normal(0, 0.12)
             strokes = [smoothed([(0, 0), (wide / 2, rng.normal(0, 0.05)), (wide, -rise * wide)])]
         else:
-            wide, high = rng.uniform(0.7, 2.5), rng.uniform(0.5, 1.2)
+            wide = rng.uniform(1.0, 2.5)
+            high = min(rng.uniform(0.5, 1.2), 0.9 * wide)  # a steeper slash would be a 1
             up = [(0.0, high), (wide / 2, high / 2 + rng.normal(0, 0.08)), (wide, 0.0)]
             strokes = [smoothed(up if rng.random() < 0.8 else [(x, high - y) for x, y in up])]
         if rng.random() < 0.12:
@@ -188,7 +189,7 @@ class Hand:
         writer = self._digits.any_writer(rng) if rng.random() < 0.8 else None
         glyphs = [self._symbol(rng, symbol, writer) for symbol in text]
         label = text.replace("+", "x")
-        return Writing(tuple(_in_a_row(rng, glyphs)), label)
+        return Writing(tuple(_in_a_row(rng, glyphs, pointed="." in text)), label)
 
     def _symbol(self, rng: Rng, symbol: str, writer: int | None) -> Glyph:
         if symbol == "½":
@@ -205,9 +206,11 @@ class Hand:
         return glyph
 
 
-def _in_a_row(rng: Rng, glyphs: list[Glyph]) -> list[Points]:
+def _in_a_row(rng: Rng, glyphs: list[Glyph], *, pointed: bool = False) -> list[Points]:
     """Symbols side by side; apart, touching, or overlapping, as this hand does."""
     gap = rng.uniform(-0.05, 0.45) if rng.random() < 0.85 else rng.uniform(-0.2, 0.0)
+    if pointed:  # a point under its neighbour cannot be seen
+        gap = max(gap, 0.08)
     uneven = rng.uniform(0.0, 0.08)
     strokes: list[Points] = []
     left = 0.0

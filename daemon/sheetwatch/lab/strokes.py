@@ -68,16 +68,18 @@ def load_strokes(path: Path, *, held_out: bool, share: int = 7) -> StrokeSet:
             points[stroke_start[stroke] : stroke_end[stroke]]
             for stroke in range(sample_start[index], sample_end[index])
         ]
-        if str(label).isdigit() and _is_broken(str(label), strokes):
+        if _is_broken(str(label), strokes):
             continue
         glyphs[int(writer)][str(label).replace("\\\\", "\\")].append(_unit_glyph(strokes))
     return StrokeSet({writer: dict(by_label) for writer, by_label in glyphs.items()})
 
 
 def _is_broken(label: str, strokes: list[Points]) -> bool:
-    """A dash that is called 1, or one upright stroke of what was a 4: some samples lost strokes or lie flat."""
+    """A dash that is called 1, one upright stroke of what was a 4, a 7 called a dash: some samples are wrong."""
     width, height = np.ptp(np.concatenate(strokes), axis=0).tolist()
-    return bool(height < 0.6 * width or (label != "1" and width < 0.18 * height))
+    if label in {"-", "~"}:
+        return bool(height > 0.45 * width)
+    return label.isdigit() and bool(height < 0.6 * width or (label != "1" and width < 0.18 * height))
 
 
 def _unit_glyph(strokes: list[Points]) -> Glyph:

@@ -11,7 +11,7 @@ import numpy as np
 
 from sheetwatch.lab.compose import Composer
 from sheetwatch.lab.dataset import load_sources
-from sheetwatch.reader.normalise import WIDTHS, normalise
+from sheetwatch.reader.normalise import WIDTHS, prepare
 from sheetwatch.reader.vocabulary import SYMBOLS
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ def _compose(job: Job) -> list[tuple[npt.NDArray[np.uint8], str]]:
     assert _composer is not None  # noqa: S101 - _start ran first
     rng = np.random.default_rng([job.seed, job.number])
     cells = [_composer.compose(rng) for _ in range(job.count)]
-    pictures = [normalise(cell.grey) for cell in cells]
-    return [(picture, cell.label) for picture, cell in zip(pictures, cells, strict=True) if picture is not None]
+    prepared = [(prepare(cell.grey), cell.label) for cell in cells]
+    # an empty cell with an upright border in view would teach that a 1 is nothing
+    return [(one.picture, label) for one, label in prepared if one.picture is not None and (label or not one.left_out)]
 
 
 def batches(folder: Path, *, cells: int, seed: int, processes: int = 1, held_out: bool = False) -> Iterator[Batch]:

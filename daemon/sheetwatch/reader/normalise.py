@@ -53,7 +53,7 @@ class Prepared:
     """A crop ready for the network.
 
     `picture`: uint8 (32, W) with W in `WIDTHS`, 255 = ink, or None when there is nothing to read; `left_out`: a
-    long stroke was taken for a border's rest or a neighbour's.
+    long stroke was taken for a border's rest or a neighbour's, or may have been one.
     """
 
     picture: Grey | None
@@ -137,7 +137,7 @@ def _paper_light(smooth: Real) -> Real:
 def _written(ink: Ink, borders: Mask) -> tuple[Mask, bool]:
     """The mask without printed borders, specks, noise and strokes that come in from the neighbours.
 
-    Also whether a long stroke was left out.
+    Also whether a long stroke was left out, or should perhaps have been.
     """
     free = ink.mask & ~borders & 1
     count, parts, stats, _ = cv2.connectedComponentsWithStats(free, connectivity=8)
@@ -207,7 +207,17 @@ def _worth_keeping(stats: npt.NDArray[np.int32], shape: tuple[int, ...]) -> tupl
         reach = np.minimum(np.where(at_columns_end, width, rows), np.where(at_rows_end, height, rows))
         keep &= ~((at_rows_end | at_columns_end) & small & (reach < 0.26 * rows))
     left_out = bool((~speck & ~keep & (long >= 0.3 * rows)).any())
-    return keep | _points(stats, keep), left_out
+    return keep | _points(stats, keep), left_out or _may_be_border(stats[keep], shape)
+
+
+def _may_be_border(stats: npt.NDArray[np.int32], shape: tuple[int, ...]) -> bool:
+    """Whether what was kept is, or has beside it, an upright line so near the edge that it may be the box's own."""
+    rows, columns = shape
+    left, _, width, height, _ = (stats[:, column] for column in range(5))
+    upright = (width < 0.2 * rows) & (height > 0.45 * rows)
+    away = np.minimum(left, columns - left - width)  # from the nearer edge
+    alone = bool(upright.all())
+    return bool(upright.any()) and bool((upright & (away < (0.22 if alone else 0.08) * rows)).any())
 
 
 def _points(stats: npt.NDArray[np.int32], keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
