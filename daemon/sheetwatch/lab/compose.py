@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from sheetwatch.lab.compose_paper import HARSH, ORDINARY, Conditions, add_clutter, draw, on_paper
+from sheetwatch.lab.compose_paper import CUT, CUT_HARSH, HARSH, ORDINARY, Conditions, add_clutter, draw, on_paper
 from sheetwatch.lab.compose_text import Hand, Writing
 
 if TYPE_CHECKING:
@@ -35,11 +35,13 @@ class Cell:
 class Composer:
     """Composes cells from the given sources; the same generator gives the same cells.
 
-    `ordinary_share` of them are as an ordinary office scan leaves them, the others as bad as scans get.
+    `ordinary_share` of them are as an ordinary office scan leaves them, the others as bad as scans get. `as_cut`: with
+    a margin and without their surroundings, as the pipeline hands cells to the reader.
     """
 
-    def __init__(self, sources: Sources, ordinary_share: float = 0.2) -> None:
+    def __init__(self, sources: Sources, ordinary_share: float = 0.2, *, as_cut: bool = False) -> None:
         self._ordinary_share = ordinary_share
+        self._ordinary, self._harsh = (CUT, CUT_HARSH) if as_cut else (ORDINARY, HARSH)
         self._hand = Hand(sources.digits, sources.letters, sources.symbols)
         self._glyphs = sources.glyphs
 
@@ -51,7 +53,7 @@ class Composer:
                 return cell
 
     def _attempt(self, rng: Rng) -> tuple[Cell, Grey]:
-        conditions = ORDINARY if rng.random() < self._ordinary_share else HARSH
+        conditions = self._ordinary if rng.random() < self._ordinary_share else self._harsh
         size = float(np.exp(rng.uniform(*np.log(conditions.size_px))))  # digit height, pixels
         draw_ = rng.random()
         if draw_ < _EMPTY_SHARE:
@@ -64,7 +66,7 @@ class Composer:
         print_ = np.zeros_like(ink)
         written = ink.copy()
         if rng.random() < conditions.clutter_share:
-            add_clutter(print_, ink, size, rng)
+            add_clutter(print_, ink, size, rng, surroundings=conditions.surroundings)
         return Cell(grey=on_paper(ink, print_, size, rng, conditions), label=label), written
 
     def _pictured(self, rng: Rng, size: float, conditions: Conditions) -> tuple[Grey, str]:
@@ -152,14 +154,15 @@ def _canvas(
     rows = round(max(8.0, max(tall, 0.75 * size) * rng.uniform(*conditions.room)))
     spare = (rng.uniform(0.15, 1.2) if rng.random() < 0.7 else rng.uniform(1.0, 5.0)) * size
     columns = round(max(8.0, wide + 2 + spare, rows * rng.uniform(0.6, 1.0)))
-    rows, columns = min(rows, 360), min(columns, 1400)
     x = (columns - wide) * rng.uniform(conditions.side, 1.0 - conditions.side)
     spread = 0.1 if tall < 0.3 * size else 0.2  # nobody sees a dash on the edge
     y = (rows - tall) * float(np.clip(rng.normal(0.5, spread), 0.05, 0.95))
     if rng.random() < conditions.cut_share:
         x += rng.choice([-1, 1]) * 0.08 * size
         y += rng.normal(0, 0.07) * size
-    return np.zeros((rows, columns), np.uint8), (x, y)
+    margin = round(conditions.margin * min(rows, columns))
+    shape = (min(rows + 2 * margin, 360), min(columns + 2 * margin, 1400))
+    return np.zeros(shape, np.uint8), (x + margin, y + margin)
 
 
 def _put(canvas: Grey, body: Grey, left: int, top: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """How bad the scans are. Sizes are digit heights in pixels; blur in digit heights, grain in grey levels."""
+    """How bad the scans are, and how the cells are cut.
+
+    Sizes are digit heights in pixels; blur in digit heights, grain in grey levels. `margin`: paper left around the
+    cell, as a share of its smaller side. `surroundings`: printed borders and neighbours' strokes are still there.
+    """
 
     size_px: tuple[float, float]
     room: tuple[float, float]  # height of the cell, in heights of the ink
@@ -30,6 +34,8 @@ class Conditions:
     strength: float  # the faintest ink, 1 = black
     grain: float
     one_bit_share: float
+    margin: float = 0.0
+    surroundings: bool = True
 
 
 HARSH = Conditions(
@@ -56,6 +62,10 @@ ORDINARY = Conditions(
     one_bit_share=0.14,
 )
 
+# As the pipeline hands cells to the reader: cut with a margin, printed lines and neighbours' strokes taken out.
+CUT = replace(ORDINARY, margin=0.35, surroundings=False)
+CUT_HARSH = replace(HARSH, margin=0.35, surroundings=False, cut_share=0.0)
+
 _SUBPIXELS = 4  # bits after the point in OpenCV's drawing coordinates
 
 
@@ -69,16 +79,16 @@ def draw(canvas: Grey, strokes: list[Points], thickness: float, rng: Rng) -> Non
         )
 
 
-def add_clutter(print_: Grey, ink: Grey, size: float, rng: Rng) -> None:
+def add_clutter(print_: Grey, ink: Grey, size: float, rng: Rng, *, surroundings: bool = True) -> None:
     """Borders, residues and specks into `print_`, neighbours' strokes into `ink` (both 255 = dark, changed in place).
 
-    size: digit height in pixels.
+    size: digit height in pixels; surroundings: with borders and neighbours.
     """
-    if rng.random() < 0.55:
+    if surroundings and rng.random() < 0.55:
         _add_borders(print_, size, rng)
     if rng.random() < 0.12:
         _add_residues(print_, rng)
-    if rng.random() < 0.18:
+    if surroundings and rng.random() < 0.18:
         _add_neighbour(ink, size, rng)
     if rng.random() < 0.3:
         _add_specks(print_, size, rng)

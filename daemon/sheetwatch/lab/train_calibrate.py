@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Flags = npt.NDArray[np.bool_]
 
-# Values of any size and step: what a field allows is a prior on top of what the ink says.
 _ANY = Field(name="any", kind=FieldKind.MARK, step=0.001)
+_MAXIMA = (5, 10, 20, 30, 50, 100, 200, 1000, 10_000)
+_LONGEST_MARK = 4  # characters; longer strings stand in fields of digits
 _TEMPERATURES = np.geomspace(0.6, 3.0, 21)
 _TEMPERATURE_CELLS = 3000
 _POINTS = 80
@@ -40,9 +41,10 @@ _REJECTS_KEPT = 3  # one in so many: training has far more of them than sheets d
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HeldOut:
-    """A held-out cell as the network sees it. `logits` is None where no ink was found."""
+    """A held-out cell as the network sees it, in a field where it may stand. `logits`: None where no ink was found."""
 
     label: str
+    field: Field
     logits: Logits | None
     left_out: bool
 
@@ -56,12 +58,24 @@ class Outcomes:
     readable: Flags
     left_out: Flags
 
+    def only(self, chosen: Flags) -> Outcomes:
+        """Those that are chosen."""
+        return Outcomes(
+            sure=self.sure[chosen],
+            right=self.right[chosen],
+            readable=self.readable[chosen],
+            left_out=self.left_out[chosen],
+        )
+
 
 def held_out_cells(
     folder: Path, count: int, seed: int, run: Callable[[npt.NDArray[np.uint8]], Logits]
 ) -> list[HeldOut]:
-    """Compose cells from hands that were not trained on, one in five under bad conditions, and run the network."""
-    composer = Composer(load_sources(folder, held_out=True), ordinary_share=0.8)
+    """Compose cells from hands that were not trained on, as the pipeline cuts them, and run the network.
+
+    One in five is as bad as scans get.
+    """
+    composer = Composer(load_sources(folder, held_out=True), ordinary_share=0.8, as_cut=True)
     rng = np.random.default_rng([seed, 99])
     cells = []
     for number in range(count):
@@ -70,8 +84,25 @@ def held_out_cells(
             continue
         prepared = prepare(cell.grey)
         logits = None if prepared.picture is None else run(prepared.picture)
-        cells.append(HeldOut(label=cell.label, logits=logits, left_out=prepared.left_out))
+        field = plausible_field(cell.label, rng)
+        cells.append(HeldOut(label=cell.label, field=field, logits=logits, left_out=prepared.left_out))
     return cells
+
+
+def plausible_field(label: str, rng: np.random.Generator) -> Field:
+    """A field in which people write such a label: whole and half marks up to a usual maximum, or digits of its length.
+
+    Values on no half step stand in a field that allows them.
+    """
+    state, value = meaning_of(label, _ANY)
+    if state is not State.WRITTEN:
+        return Field(name="any", kind=FieldKind.MARK, max=float(rng.choice(_MAXIMA)))
+    if len(label) > _LONGEST_MARK:
+        return Field(name="any", kind=FieldKind.DIGITS, length=len(label))
+    fitting = [top for top in _MAXIMA if top >= float(value)]
+    largest = float(fitting[min(int(rng.integers(3)), len(fitting) - 1)])
+    step = 0.5 if float(value) % 0.5 == 0 else 0.01
+    return Field(name="any", kind=FieldKind.MARK, max=largest, step=step)
 
 
 def calibrate(cells: Sequence[HeldOut]) -> tuple[Calibration, tuple[RiskPoint, ...]]:
@@ -79,12 +110,13 @@ def calibrate(cells: Sequence[HeldOut]) -> tuple[Calibration, tuple[RiskPoint, .
     inked = [cell for cell in cells if cell.logits is not None]
     temperature = _best_temperature(inked[:_TEMPERATURE_CELLS])
     outcomes = _outcomes(inked, temperature)
-    slope, offset = _fit_log_odds(outcomes)
+    readable = outcomes.only(outcomes.readable)
+    slope, offset = _fit_log_odds(readable)
     calibration = Calibration(
         temperature=temperature,
         slope=slope,
         offset=offset,
-        ceiling=_ceiling(outcomes),
+        ceiling=_ceiling(readable),
         empty=_empty_probability(cells, left_out=False),
         doubtful_empty=_empty_probability(cells, left_out=True),
         doubtful=_doubtful(outcomes),
@@ -149,9 +181,9 @@ def _outcomes(cells: Iterable[HeldOut], temperature: float) -> Outcomes:
     sure, right, readable, left_out = [], [], [], []
     for cell in cells:
         assert cell.logits is not None  # noqa: S101 - only inked cells come here
-        best = meanings(n_best(frames_of(cell.logits, temperature)), _ANY)[0]
+        best = meanings(n_best(frames_of(cell.logits, temperature)), cell.field)[0]
         sure.append(best.probability)
-        right.append((best.state, best.value) == meaning_of(cell.label, _ANY))
+        right.append((best.state, best.value) == meaning_of(cell.label, cell.field))
         readable.append(best.state is not State.UNREADABLE)
         left_out.append(cell.left_out)
     return Outcomes(
