@@ -112,7 +112,7 @@ def write_model(options: argparse.Namespace, weights: Path) -> None:
     path.write_bytes(content)
     _say(f"{path}: {len(content):,} bytes; calibrating on {options.held_out:,} held-out cells")
     run = Network(content, path).logits
-    calibration, table = calibrate(held_out_cells(options.data, options.held_out, options.seed, run))
+    calibration, box_calibration, table = calibrate(held_out_cells(options.data, options.held_out, options.seed, run))
     manifest = Manifest(
         name=options.name,
         file=path.name,
@@ -121,6 +121,7 @@ def write_model(options: argparse.Namespace, weights: Path) -> None:
         input=Input(height=HEIGHT, widths=WIDTHS, normalisation=VERSION),
         symbols=SYMBOLS,
         calibration=calibration,
+        box_calibration=box_calibration,
         risk_coverage=table,
         held_out_cells=options.held_out,
         training_cells=options.cells or options.trained_cells,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +11,13 @@ import numpy as np
 from sheetwatch.domain import Field, FieldKind, State
 from sheetwatch.lab.compose import Composer
 from sheetwatch.lab.dataset import load_sources
+from sheetwatch.reader import comb
 from sheetwatch.reader.calibrate import calibrated
 from sheetwatch.reader.decode import exact_probability, frames_of, n_best
 from sheetwatch.reader.grammar import meaning_of, meanings
 from sheetwatch.reader.manifest import Calibration, RiskPoint
 from sheetwatch.reader.normalise import prepare
-from sheetwatch.reader.vocabulary import UNREADABLE
+from sheetwatch.reader.vocabulary import DIGITS, UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 _ANY = Field(name="any", kind=FieldKind.MARK, step=0.001)
+_BOX = Field(name="box", kind=FieldKind.DIGITS, length=1)
+_IN_A_BOX = frozenset({"", UNREADABLE, *DIGITS})
 _MAXIMA = (5, 10, 20, 30, 50, 100, 200, 1000, 10_000)
 _LONGEST_MARK = 4  # characters; longer strings stand in fields of digits
 _TEMPERATURES = np.geomspace(0.6, 3.0, 21)
@@ -105,14 +108,22 @@ def plausible_field(label: str, rng: np.random.Generator) -> Field:
     return Field(name="any", kind=FieldKind.MARK, max=largest, step=step)
 
 
-def calibrate(cells: Sequence[HeldOut]) -> tuple[Calibration, tuple[RiskPoint, ...]]:
-    """Fit the calibration and tabulate its risk and coverage."""
+def calibrate(cells: Sequence[HeldOut]) -> tuple[Calibration, Calibration, tuple[RiskPoint, ...]]:
+    """Fit the calibrations of whole cells and of a comb's boxes, and tabulate the risk and coverage of the first."""
     inked = [cell for cell in cells if cell.logits is not None]
     temperature = _best_temperature(inked[:_TEMPERATURE_CELLS])
     outcomes = _outcomes(inked, temperature)
+    calibration = _fitted(cells, outcomes, temperature)
+    boxes = [replace(cell, field=_BOX) for cell in cells if cell.label in _IN_A_BOX]
+    inked_boxes = [cell for cell in boxes if cell.logits is not None]
+    box_calibration = _fitted(boxes, _outcomes(inked_boxes, temperature), temperature)
+    return calibration, box_calibration, risk_coverage(outcomes, calibration)
+
+
+def _fitted(cells: Sequence[HeldOut], outcomes: Outcomes, temperature: float) -> Calibration:
     readable = outcomes.only(outcomes.readable)
     slope, offset = _fit_log_odds(readable)
-    calibration = Calibration(
+    return Calibration(
         temperature=temperature,
         slope=slope,
         offset=offset,
@@ -121,7 +132,6 @@ def calibrate(cells: Sequence[HeldOut]) -> tuple[Calibration, tuple[RiskPoint, .
         doubtful_empty=_empty_probability(cells, left_out=True),
         doubtful=_doubtful(outcomes),
     )
-    return calibration, risk_coverage(outcomes, calibration)
 
 
 def risk_coverage(outcomes: Outcomes, calibration: Calibration) -> tuple[RiskPoint, ...]:
@@ -181,7 +191,8 @@ def _outcomes(cells: Iterable[HeldOut], temperature: float) -> Outcomes:
     sure, right, readable, left_out = [], [], [], []
     for cell in cells:
         assert cell.logits is not None  # noqa: S101 - only inked cells come here
-        best = meanings(n_best(frames_of(cell.logits, temperature)), cell.field)[0]
+        ranked = meanings(n_best(frames_of(cell.logits, temperature)), cell.field)
+        best = (comb.single(ranked) if cell.field is _BOX else ranked)[0]
         sure.append(best.probability)
         right.append((best.state, best.value) == meaning_of(cell.label, cell.field))
         readable.append(best.state is not State.UNREADABLE)

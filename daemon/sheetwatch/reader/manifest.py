@@ -70,6 +70,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     input: Input
     symbols: str
     calibration: Calibration
+    box_calibration: Calibration | None = None  # of single boxes of a comb; None: as for whole cells
     risk_coverage: tuple[RiskPoint, ...]
     held_out_cells: int
     training_cells: int

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from sheetwatch.reader.manifest import Manifest
+    from sheetwatch.reader.manifest import Calibration, Manifest
 
     Grey = npt.NDArray[np.uint8]
 
@@ -67,14 +67,14 @@ class Reader:
 
     def _read(self, cell: Grey, field: Field) -> Reading:
         if field.comb is None:
-            return _reading(self._meanings(cell, field))
+            return _reading(self._meanings(cell, field, self._manifest.calibration))
         box = replace(field, kind=FieldKind.DIGITS, length=1, comb=None)
-        boxes = [comb.single(self._meanings(part, box)) for part in comb.split(cell, field.comb)]
+        calibration = self._manifest.box_calibration or self._manifest.calibration
+        boxes = [comb.single(self._meanings(part, box, calibration)) for part in comb.split(cell, field.comb)]
         return _reading(comb.join(boxes))
 
-    def _meanings(self, cell: Grey, field: Field) -> list[Meaning]:
+    def _meanings(self, cell: Grey, field: Field, calibration: Calibration) -> list[Meaning]:
         """What one box may hold, calibrated, likeliest first."""
-        calibration = self._manifest.calibration
         prepared = prepare(cell)
         if prepared.picture is None:
             sure = calibration.doubtful_empty if prepared.left_out else calibration.empty
