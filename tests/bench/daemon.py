@@ -9,6 +9,7 @@ the memory is the sum of the processes' unique memory (USS) plus what they share
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,7 @@ class Run:
     sheets: int
     seconds: float
     peak_mib: float
+    accounting: dict[str, int]
 
 
 def fill_inbox(folder: Path, sheets: int) -> None:
@@ -76,7 +78,10 @@ def run_daemon(folder: Path, sheets: int, workers: int) -> Run:
             except psutil.Error:
                 break
             threading.Event().wait(0.05)
-    return Run(sheets=sheets, seconds=time.monotonic() - start, peak_mib=peak)
+    seconds = time.monotonic() - start
+    status = [sys.executable, "-m", "sheetwatch", "status", "--json", "--config", str(config)]
+    told = json.loads(subprocess.run(status, capture_output=True, text=True, check=False).stdout)
+    return Run(sheets=sheets, seconds=seconds, peak_mib=peak, accounting=told["accounting"])
 
 
 def main(arguments: list[str] | None = None) -> Run:
@@ -90,7 +95,9 @@ def main(arguments: list[str] | None = None) -> Run:
         run = run_daemon(Path(name), options.sheets, options.workers)
     print(
         f"{run.sheets} sheets, {options.workers} worker(s): {run.seconds:.1f} s with start and stop, "
-        f"{60 * run.sheets / run.seconds:.0f} sheets a minute, peak memory {run.peak_mib:.0f} MiB"
+        f"{60 * run.sheets / run.seconds:.0f} sheets a minute, peak memory {run.peak_mib:.0f} MiB; "
+        f"pages in {run.accounting['pages_in']} = rows {run.accounting['rows']} + review {run.accounting['review']} "
+        f"+ dropped {run.accounting['dropped']} + in work {run.accounting['in_work']}"
     )
     return run
 
