@@ -83,7 +83,7 @@ def test_spellings_of_one_value_are_summed() -> None:
 def test_a_value_out_of_range_stays_when_it_is_clear_and_yields_when_it_is_not() -> None:
     clear = meanings([Spelling(text="14½", probability=0.9999), Spelling(text="1½", probability=0.0001)], MARK)
     assert clear[0].value == "14.5"
-    doubtful = meanings([Spelling(text="14½", probability=0.8), Spelling(text="1½", probability=0.2)], MARK)
+    doubtful = meanings([Spelling(text="14½", probability=0.98), Spelling(text="1½", probability=0.02)], MARK)
     assert doubtful[0].value == "1.5"
     assert doubtful[0].probability < 0.95
     assert doubtful[1].value == "14.5"
