@@ -1,4 +1,4 @@
-"""Curly digits of schools whose writers UNIPEN lacks: a 2 and a 3 with loops, a 7 with a hook, a bend and a bar."""
+"""Digits of schools whose writers UNIPEN lacks: loops in 2 and 3, a bent and barred 7, a ruled 1."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ if TYPE_CHECKING:
     Rng = np.random.Generator
     Corners = list[tuple[float, float]]
 
-CURLY = frozenset("237")
+CURLY = frozenset("1237")
 
 
 def curly(rng: Rng, symbol: str) -> Glyph:
     """One of `CURLY` as a pen writes it fast, 1 high."""
-    paths = {"2": _two, "3": _three, "7": _seven}[symbol](rng)
-    strokes = [smoothed([(x + rng.normal(0, 0.025), y + rng.normal(0, 0.025)) for x, y in path]) for path in paths]
+    paths = {"1": _one, "2": _two, "3": _three, "7": _seven}[symbol](rng)
+    shake = 0.008 if symbol == "1" else 0.025
+    strokes = [smoothed([(x + rng.normal(0, shake), y + rng.normal(0, shake)) for x, y in path]) for path in paths]
     every = np.concatenate(strokes)
     low, tall = every.min(axis=0), float(np.ptp(every[:, 1]))
     return Glyph(tuple(((points - low) / np.float32(tall)).astype(np.float32) for points in strokes))
+
+
+def _one(rng: Rng) -> list[Corners]:
+    """A plain stroke."""
+    lean = rng.normal(0.06, 0.1)
+    return [[(lean, 0.0), (lean / 2, 0.5), (0.0, 1.0)]]
 
 
 def _two(rng: Rng) -> list[Corners]:

@@ -138,7 +138,8 @@ def _add_residues(print_: Grey, rng: Rng) -> None:
     rows, columns = print_.shape
     upright = rng.random() < 0.4
     length, depth = (rows, columns) if upright else (columns, rows)
-    at = int(depth * (rng.uniform(0, 0.2) if rng.random() < 0.5 else rng.uniform(0.8, 0.99)))
+    inset = int(0.2 * min(rows, columns) * rng.random())  # farther in, an upright one would be a 1
+    at = inset if rng.random() < 0.5 else depth - 3 - inset
     thick = int(rng.integers(1, 3))
     strip = np.zeros(length, np.uint8)
     for start in rng.integers(0, length, rng.integers(1, 6)):

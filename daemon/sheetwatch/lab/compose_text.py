@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LOOKALIKES = frozenset("lIOoSZzsbgqBYyh|()[]{}!;:\"'`.,-_~/\\%<>^?&@=+$iDJU")
 
 
-_CURLY_SHARE = 0.22
+_CURLY_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--start", type=Path, help="weights to start from")
     parser.add_argument("--recipe", default="", help="the command to record in the manifest; default: this one")
-    parser.add_argument("--trained-cells", type=int, default=0, help="with --cells 0: how many the weights have seen")
+    parser.add_argument("--trained-cells", type=int, default=0, help="how many cells the weights of --start have seen")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
     parser.add_argument("--held-out", type=int, default=30_000, help="how many held-out cells to calibrate on")
     parser.add_argument("--seed", type=int, default=1)
@@ -124,7 +124,7 @@ def write_model(options: argparse.Namespace, weights: Path) -> None:
         box_calibration=box_calibration,
         risk_coverage=table,
         held_out_cells=options.held_out,
-        training_cells=options.cells or options.trained_cells,
+        training_cells=options.cells + options.trained_cells,
         training_command=options.recipe,
         training_data=TRAINING_DATA,
         program_version=sheetwatch.__version__,
