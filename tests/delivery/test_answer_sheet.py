@@ -47,11 +47,11 @@ def test_doubtful_are_the_fields_of_reasons_and_those_not_read() -> None:
     "saved",
     [
         "field,read,probability,correct\nroll,0012,0.99,\nq1,7,0.6,1\nq2,,0.1,5\n(whole sheet),,,\n",
-        "field;read;probability;correct\r\nroll;12;0,99;\r\nq1;7;0,6;1\r\nq2;;0,1;5\r\n",
-        "sep=;\r\nfield;read;probability;correct\r\nq1;7;0,6;1\r\nq2;;0,1;5\r\n",
-        '\ufeff"field","read","probability","correct"\r\n"q1","7","0.6","1"\r\n"q2","","0.1"," 5 "\r\n\r\n',
-        "Field\tRead\tProbability\tCorrect\nq1\t7\t\t01\nq2\t\t\t5.0\n",
-        "correct,field\n1,q1\n5,q2\n",
+        "field;read;probability;correct\r\nroll;12;0,99;\r\nq1;7;0,6;1\r\nq2;;0,1;5\r\n(whole sheet);;;\r\n",
+        "sep=;\r\nfield;read;probability;correct\r\nroll\r\nq1;7;0,6;1\r\nq2;;0,1;5\r\n(whole sheet);;;;;\r\n",
+        '\ufeff"field","read","correct"\r\n"roll","",""\r\n"q1","7","1"\r\n"q2",""," 5 "\r\n\r\n"(whole sheet)"\r\n',
+        "Field\tRead\tProbability\tCorrect\nroll\t\t\t\nq1\t7\t\t01\nq2\t\t\t5.0\n(whole sheet)\t\t\tOK",
+        "correct,field\n,roll\n1,q1\n5,q2\n,(whole sheet)\n",
     ],
 )
 def test_sheets_as_programs_save_them(saved: str) -> None:
@@ -67,17 +67,31 @@ def test_sheets_as_programs_save_them(saved: str) -> None:
     [
         ("", "empty"),
         ("a,b\n", "columns field and correct"),
-        ("field,correct\nq1,1\nq2,\n", "q2: write the value"),
-        ("field,correct\nq1,1\nq2,ok\n", "q2: it could not be read"),
-        ("field,correct\nq1,1\nq2,2\nroll,-\n", "roll: it must not be empty"),
+        ("field,correct\nroll,\nq1,1\nq2,\n(whole sheet),\n", "q2: write the value"),
+        ("field,correct\nroll,\nq1,1\nq2,ok\n(whole sheet),\n", "q2: it could not be read"),
+        ("field,correct\nq1,1\nq2,2\nroll,-\n(whole sheet),\n", "roll: it must not be empty"),
         ("field,correct\nq1,1\nq2,2\nq9,3\n", "no field q9"),
         ("field,correct\nq1,1\nq2,2\n(whole sheet),maybe\n", "ok or discard"),
-        ("field,correct\nq1,11\nq2,2\n", "0 to 10 in steps of 0.5"),
+        ("field,correct\nroll,\nq1,11\nq2,2\n(whole sheet),\n", "0 to 10 in steps of 0.5"),
+        ("field,correct\nroll,\nq1,7,5\nq2,2\n(whole sheet),\n", "q1: the line has too many cells; write 7.5"),
+        ("field,correct\nroll,\nq1,1\nq1,2\nq2,2\n(whole sheet),\n", "missing or there twice: q1;"),
+        ("field,correct\nroll,\nq1,1\nq2,2\n(whole sheet),\n(whole sheet),discard\n", r"twice: \(whole sheet\);"),
     ],
 )
 def test_what_cannot_be_taken_is_explained(saved: str, message: str) -> None:
     with pytest.raises(AnswerError, match=message):
         read(saved)
+
+
+def test_a_sheet_cut_anywhere_is_no_answer() -> None:
+    """A copy that broke off: values that are not there were corrected, perhaps, and 1 was 10."""
+    saved = "field,read,probability,correct\nroll,0012,0.99,\nq1,7,0.6,10\nq2,,0.1,5\n(whole sheet),,,{}\n"
+    for last, means in (("", Answer), ("ok", Answer), ("discard", Discard)):
+        whole = saved.format(last)
+        assert isinstance(read(whole), means)
+        for length in range(whole.rindex(last or "\n") + len(last)):
+            with pytest.raises(AnswerError):
+                read(whole[:length])
 
 
 def test_discard_needs_no_values() -> None:

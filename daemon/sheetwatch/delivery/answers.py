@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ OPEN = "?"
 OK = "ok"
 DISCARD = "discard"
 NOTHING = "-"
+_BEYOND = "(beyond the last column)"
 
 
 class AnswerError(SheetwatchError):
@@ -79,8 +81,8 @@ def read_answer(
     data: bytes, fields: Sequence[Field], readings: Mapping[str, Reading], reasons: Sequence[Reason]
 ) -> Answer | Discard | None:
     """What a saved answer sheet says; None while a `?` is left. Raises AnswerError."""
-    said = _read_cells(data)
-    whole = said.pop(WHOLE_SHEET, "").lower()
+    saved = _read_lines(data)
+    said, whole = saved.by_field, saved.whole_sheet
     if whole == DISCARD:
         return Discard()
     if whole not in {"", OPEN, OK}:
@@ -89,12 +91,23 @@ def read_answer(
         raise AnswerError(f"no template fits this page, so its values have no place; write {DISCARD} in the last line")
     if unknown := set(said) - {field.name for field in fields}:
         raise AnswerError(f"there is no field {', '.join(sorted(unknown))}; leave the column `field` as it was")
-    if any(text == OPEN for text in said.values()):
-        return None
     every_field_filled = all(said.get(field.name) for field in fields)
-    if whole == OPEN and not every_field_filled:
+    if OPEN in said.values() or (whole == OPEN and not every_field_filled):
         return None
+    _check_is_whole(saved, fields)
     return interpret(said, fields, readings, doubtful_fields(fields, readings, reasons))
+
+
+def _check_is_whole(saved: _Saved, fields: Sequence[Field]) -> None:
+    """Refuse a sheet that was saved or copied only in part: a lost correction looks like a reading left as it is."""
+    found = Counter(name for name, _ in saved.lines)
+    if wrong := [name for name in (*(field.name for field in fields), WHOLE_SHEET) if found[name] != 1]:
+        raise AnswerError(
+            f"lines are missing or there twice: {', '.join(wrong)}; every line must be there once (to have the sheet "
+            "made again, move the page back into the inbox)"
+        )
+    if not saved.ends_with_a_line and saved.whole_sheet != OK:
+        raise AnswerError(f"the end of the file may be missing; write {OK} beside {WHOLE_SHEET} if it is not")
 
 
 def interpret(
@@ -172,20 +185,47 @@ def _digits(field: Field, plain: str) -> str:
     return plain
 
 
-def _read_cells(data: bytes) -> dict[str, str]:
-    """The column `correct` by field."""
-    lines = _decode(data).lstrip("\ufeff").splitlines()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Saved:
+    """The column `correct`, line by line, and whether the last line was ended."""
+
+    lines: Sequence[tuple[str, str]]
+    ends_with_a_line: bool
+
+    @property
+    def by_field(self) -> dict[str, str]:
+        """What is said of each field."""
+        return {name: text for name, text in self.lines if name != WHOLE_SHEET}
+
+    @property
+    def whole_sheet(self) -> str:
+        """What is said of the whole sheet; nothing where the line is missing or there twice."""
+        said = [text.lower() for name, text in self.lines if name == WHOLE_SHEET]
+        return said[0] if len(said) == 1 else ""
+
+
+def _read_lines(data: bytes) -> _Saved:
+    text = _decode(data).lstrip("\ufeff")
+    lines = text.splitlines()
     if lines and lines[0].lower().startswith("sep="):
         del lines[0]
     if not lines:
         raise AnswerError("the file is empty; move the page back into inbox to have it made again")
     delimiter = max(",;\t", key=lines[0].count)
-    rows = csv.DictReader(io.StringIO("\n".join(lines)), delimiter=delimiter, restval="")
+    rows = csv.DictReader(io.StringIO("\n".join(lines)), delimiter=delimiter, restkey=_BEYOND, restval="")
     columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
     if not {"field", "correct"} <= columns.keys():
         raise AnswerError("the first line must name the columns field and correct; leave it as it was")
     field, correct = columns["field"], columns["correct"]
-    return {row[field].strip(): (row[correct] or "").strip() for row in rows if row[field] and row[field].strip()}
+    found = [(row[field].strip(), _cell(row, field, correct)) for row in rows if row[field] and row[field].strip()]
+    return _Saved(lines=found, ends_with_a_line=text.endswith(("\n", "\r")))
+
+
+def _cell(row: Mapping[str, str | Sequence[str]], field: str, correct: str) -> str:
+    """What stands in the column `correct`. Raises AnswerError for `7,5` typed into a file with commas between cells."""
+    if any(row.get(_BEYOND, ())):
+        raise AnswerError(f"{row[field]}: the line has too many cells; write 7.5, not 7,5")
+    return str(row[correct] or "").strip()
 
 
 def _decode(data: bytes) -> str:
