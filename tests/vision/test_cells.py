@@ -96,6 +96,14 @@ def test_a_stroke_half_in_another_box_is_doubtful() -> None:
     assert cut(template, page).doubtful
 
 
+def test_a_digit_mostly_outside_makes_the_rest_doubtful() -> None:
+    """A 33 written over the border is no 3."""
+    template = form()
+    page = draw(template.reference.copy(), (330, 180), (330, 225))
+    assert not cut(template, page).doubtful
+    assert cut(template, draw(page, (342, 200), (378, 200))).doubtful
+
+
 def test_a_number_written_beside_an_empty_box_is_doubtful() -> None:
     template = form()
     page = draw(template.reference.copy(), (365, 180), (365, 225))

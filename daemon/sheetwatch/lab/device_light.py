@@ -74,14 +74,17 @@ def through_jpeg(picture: Colour, quality: int) -> Colour:
 
 
 def threshold(picture: Grey, rng: np.random.Generator) -> Grey:
-    """Black and white only, as office machines scan: one level for all, or one that follows the paper."""
+    """Black and white only, as office machines scan: one level for all, or one that follows the paper.
+
+    The levels keep what is a sixth darker than its paper: what a machine loses altogether has no truth to be held to.
+    """
     if rng.random() < 0.5:
         paper = cv2.GaussianBlur(
             cv2.resize(picture, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA), (0, 0), 12
         )
-        level = cv2.resize(paper, (picture.shape[1], picture.shape[0])).astype(np.float32) * rng.uniform(0.68, 0.8)
+        level = cv2.resize(paper, (picture.shape[1], picture.shape[0])).astype(np.float32) * rng.uniform(0.76, 0.84)
         return np.where(picture > level, 255, 0).astype(np.uint8)
-    return np.where(picture > rng.uniform(140, 190), 255, 0).astype(np.uint8)
+    return np.where(picture > rng.uniform(165, 200), 255, 0).astype(np.uint8)
 
 
 def copier_traces(picture: Colour, strength: float, dpi: float, rng: np.random.Generator) -> Colour:

@@ -52,6 +52,9 @@ _TOUCHING_PX = 3
 _OWN_SHARE = 0.5
 """A stroke with less than this share of itself in a box may be another's."""
 
+_REACHING_SHARE = 0.08
+"""A stroke outside with more than this share of itself in the box may be a digit that was written half beside it."""
+
 _SPECK_SHARE = 0.12
 _BESIDE_SHARE = 0.3
 """Of the box's smaller side: how long a stroke beside an empty box must be to be taken for a number."""
@@ -317,13 +320,12 @@ class _Strokes:
         shared = own & (self.inside < _OWN_SHARE * self.area)
         leaving = own & self.edge & (self.inside < _LEAVING_SHARE * self.area)
         hidden = own & (np.bincount(self.labels[_widen(solid, 2) > 0], minlength=len(self.own)) >= _TOUCHING_PX)
-        return bool((shared | leaving | hidden).any()) or (not own.any() and self._written_beside(side_px))
-
-    def _written_beside(self, side_px: float) -> bool:
-        """Tell whether a stroke that lies in no box stands beside this one."""
-        homeless = ~self.own & ~self.remains & (self.others < _OWN_SHARE * self.area)
-        homeless[0] = False
-        return bool((homeless & (self.size > _BESIDE_SHARE * side_px)).any())
+        others = ~self.own & ~self.remains & (self.size > _BESIDE_SHARE * side_px)
+        others[0] = False
+        reaching_in = others & (self.inside > _REACHING_SHARE * self.area)
+        written_beside = others & (self.others < _OWN_SHARE * self.area)
+        doubts = shared | leaving | hidden | reaching_in
+        return bool(doubts.any()) or (not own.any() and bool(written_beside.any()))
 
 
 def _paint_over(cell: Grey, paper: Grey, ink: Grey, strange: Mask) -> Grey:
