@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,7 +97,7 @@ def test_discard_in_the_last_line_drops_the_page(office: Office) -> None:
     assert len(office.names(office.settings.archive)) == 1
 
 
-def test_a_sheet_without_doubtful_fields_needs_one_ok(office: Office) -> None:
+def test_a_key_that_another_sheet_has_is_confirmed_with_its_value(office: Office) -> None:
     office.drop("first.jpg", sheet(row(1)))
     office.settle()
     office.drop("again.jpg", sheet(row(1), row(2)))
@@ -109,6 +110,36 @@ def test_a_sheet_without_doubtful_fields_needs_one_ok(office: Office) -> None:
     assert "write: ok 0001" in (office.settings.review / f"{waiting[0].stem}.review.txt").read_text()
     answer(office, waiting[0], {"roll": "ok 0001"})
     assert office.settle().rows == 3
+
+
+def test_ok_is_enough_where_the_review_said_that_the_key_is_there_twice(office: Office) -> None:
+    office.drop("first.jpg", sheet(row(1)))
+    office.settle()
+    review = in_review(office, row(1), row(2))
+    answer(office, review, {"roll": "ok"})
+    assert office.settle().rows == 3
+
+
+def test_ok_for_an_unclear_key_hides_no_other_sheet_with_it(office: Office) -> None:
+    review = in_review(office, row(1).replace("row", "unclear-roll", 1))
+    office.drop("later.jpg", sheet(row(1, "9")))
+    assert office.settle().rows == 1
+    answer(office, review, {"roll": "ok"})
+    counts = office.settle()
+    assert (counts.rows, counts.review) == (1, 1)
+    assert "write: ok 0001" in (office.settings.review / f"{review.stem}.review.txt").read_text()
+
+
+def test_a_sheet_without_doubtful_fields_needs_one_ok(office: Office) -> None:
+    office.worker.template = replace(TEMPLATE, key=None)
+    office.drop("first.jpg", sheet(row(1)))
+    office.settle()
+    review = in_review(office, row(1))
+    sheet_file = answer(office, review, {"q1": "8"})
+    assert sheet_file.read_text().count("?") == 1
+    assert office.settle().rows == 1, "the one word is still missing"
+    answer(office, review, {"(whole sheet)": "ok"})
+    assert office.settle().rows == 2
 
 
 def test_the_page_moved_back_is_read_again_and_counted_once(office: Office) -> None:

@@ -1,7 +1,8 @@
 """A whole office for tests: folders, a ledger, a clock that stands still, and workers that read plain text.
 
 A sheet for these workers is a text file: a first line SHEETS, one line per page, and a last line END. A page is
-`row q1=7 roll=0012`, `doubt q1=7`, `blank`, `foreign`, `crash` or `damaged`; what follows names the values.
+`row q1=7 roll=0012`, `doubt q1=7`, `unclear-roll roll=0007`, `blank`, `foreign`,
+`crash` or `damaged`; what follows names the values.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class TextWorker:
             reading = PageReading(verdict=Verdict.review(ReasonCode.UNREADABLE_FILE, "pixels"))
             return PageOutcome(reading=reading, drawn=True)
         outcome = PageOutcome(reading=self._reading(word, values), template=self.template if values else None)
-        wanted = task.draw or word in {"doubt", "foreign"}
+        wanted = task.draw or word in {"doubt", "unclear-roll", "foreign"}
         return _draw(task, outcome) if wanted else outcome
 
     def _reading(self, word: str, values: Mapping[str, str]) -> PageReading:
@@ -141,6 +142,7 @@ class TextWorker:
             "blank": Verdict.review(ReasonCode.BLANK_PAGE, ""),
             "foreign": Verdict.review(ReasonCode.NO_TEMPLATE, "looks like none"),
             "doubt": Verdict.review(ReasonCode.LOW_CONFIDENCE, "7 (0.62) or 1 (0.31)", "q1"),
+            "unclear-roll": Verdict.review(ReasonCode.LOW_CONFIDENCE, "1 (0.62) or 7 (0.31)", "roll"),
         }
         fields = {
             name: Reading(value=value, state=State.WRITTEN if value else State.EMPTY, probability=0.9991)

@@ -44,10 +44,11 @@ class AnswerError(SheetwatchError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an operator said: every field's value, which of them they gave or confirmed, and with `ok`."""
+    """What an operator said: every value; the fields they spoke of, those with `ok`, those with `ok VALUE`."""
 
     values: Mapping[str, str]
     given: frozenset[str]
+    as_read: frozenset[str]
     confirmed: frozenset[str]
 
 
@@ -126,7 +127,8 @@ def interpret(
     return Answer(
         values=values,
         given=frozenset(name for name, text in said.items() if text),
-        confirmed=frozenset(name for name, text in said.items() if text.lower().startswith(OK)),
+        as_read=frozenset(name for name, text in said.items() if text.lower() == OK),
+        confirmed=frozenset(name for name, text in said.items() if text.lower().startswith(f"{OK} ")),
     )
 
 

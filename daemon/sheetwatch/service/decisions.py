@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sheetwatch.delivery.answers import OK, Answer, AnswerError
+from sheetwatch.domain import ReasonCode
 from sheetwatch.ledger import Correction, DropCause, OpenReview, Resolution, pages, reviews
 from sheetwatch.service.site import Site, Values, new_row
 
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 def accept(site: Site, review: OpenReview, form: Form, answer: Answer, who: Decider) -> str:
     """The page becomes a row with the operator's values. Returns the name of the CSV.
 
-    Raises UsageError when somebody decided already, AnswerError when another sheet has the key and it was not
-    confirmed with `ok`.
+    Raises UsageError when somebody decided already, AnswerError when another sheet has the key and nobody confirmed
+    that with `ok VALUE`, or with `ok` beside a review that said so.
     """
     row = new_row(form, _values(review, answer), who.at)
     with site.ledger.transaction() as tx:
-        _check_key(tx, form, row, answer)
+        _check_key(tx, review, form, row, answer)
         reviews.claim_decision(tx, review, Resolution.CORRECTED, who)
         max_rows = site.settings.rolling.max_rows
         name = pages.correct(tx, review.page, form, _corrections(review, answer), row=row, max_rows=max_rows, who=who)
@@ -37,8 +38,10 @@ def discard(site: Site, review: OpenReview, who: Decider) -> None:
     site.log.info("review_discarded", sheet_id=review.sheet_id, by=who.by, via=who.via)
 
 
-def _check_key(tx: Transaction, form: Form, row: NewRow, answer: Answer) -> None:
+def _check_key(tx: Transaction, review: OpenReview, form: Form, row: NewRow, answer: Answer) -> None:
     if form.key is None or row.key_value is None or form.key in answer.confirmed:
+        return
+    if form.key in answer.as_read and any(reason.code is ReasonCode.DUPLICATE_KEY for reason in review.reasons):
         return
     holder = pages.key_holder(tx, form.name, row.key_value)
     if holder:
