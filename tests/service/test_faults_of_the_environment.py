@@ -18,6 +18,9 @@ from support.office import Office, doubt, row, sheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from sheetwatch.worker import PageOutcome, PageTask
 
 
 def refuse(code: int) -> Callable[..., Any]:
@@ -160,6 +163,24 @@ def test_a_scan_removed_from_the_state_folder_goes_to_review(office: Office) -> 
         scan.unlink()
     office.worker.fault = None
     assert office.settle(40).review == 1
+
+
+def test_a_scan_that_grows_after_it_was_taken_up_is_reported(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = office.drop("a.tif", sheet(row(1)))
+    read = office.worker.read
+    with path.open("r+b") as scanner:
+
+        def read_while_it_grows(task: PageTask) -> Future[PageOutcome]:
+            scanner.seek(0)
+            scanner.write(sheet(row(1), row(2)))
+            scanner.flush()
+            return read(task)
+
+        monkeypatch.setattr(office.worker, "read", read_while_it_grows)
+        assert office.settle().rows == 1
+    (archived,) = office.names(office.settings.archive)
+    assert office.logged("scan_changed")
+    assert any(archived in notice for notice in report_of(office.settings, last=1).notices)
 
 
 def test_a_replaced_ledger_stops_the_daemon(office: Office) -> None:

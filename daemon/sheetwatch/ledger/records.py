@@ -220,6 +220,8 @@ class SettledScan:
     scan_id: str
     name: str
     suffix: str
+    size_bytes: int
+    mtime_ns: int
     keep: bool
     archived_as: str | None
 

@@ -198,6 +198,8 @@ def settled_scans(tx: Transaction) -> list[SettledScan]:
             scan_id=row["scan_id"],
             name=row["name"],
             suffix=row["suffix"],
+            size_bytes=row["size_bytes"],
+            mtime_ns=row["mtime_ns"],
             keep=bool(row["keep"]),
             archived_as=row["archived_as"],
         )

@@ -151,26 +151,37 @@ class Deliveries:
 
     def _archive_scan(self, scan: SettledScan) -> None:
         work_file = self._site.work_file(scan.scan_id, scan.suffix)
-        archived_as = self._move_to_archive(scan, work_file) if scan.keep else None
+        changed = _is_changed(work_file, scan)
+        archived_as = self._archive_name(scan) if scan.keep or changed else None
+        if changed:
+            self._report_changed(scan, archived_as)
+        if archived_as and not archive.archive_scan(work_file, self._site.settings.archive / archived_as):
+            self._site.log.error(
+                "scan_missing", scan_id=scan.scan_id, reason="it is neither in work nor in the archive"
+            )
         remove_folder(work_file.parent)
         with self._site.ledger.transaction() as tx:
             scans.archived(tx, scan.scan)
         self._site.log.info("scan_archived", scan_id=scan.scan_id, name=archived_as)
 
-    def _move_to_archive(self, scan: SettledScan, work_file: Path) -> str:
-        root = self._site.settings.archive
-        archived_as = scan.archived_as
-        if archived_as is None:
-            day = local_day(self._site.clock.now())
-            make_folder(root / day.isoformat())
-            archived_as = archive.choose_name(root, day, scan.name, scan.suffix)
-            with self._site.ledger.transaction() as tx:
-                scans.choose_archive_name(tx, scan.scan, archived_as)
-        if not archive.archive_scan(work_file, root / archived_as):
-            self._site.log.error(
-                "scan_missing", scan_id=scan.scan_id, reason="it is neither in work nor in the archive"
-            )
+    def _archive_name(self, scan: SettledScan) -> str:
+        """Where the scan goes: chosen once, written down before it goes there."""
+        if scan.archived_as is not None:
+            return scan.archived_as
+        root, day = self._site.settings.archive, local_day(self._site.clock.now())
+        make_folder(root / day.isoformat())
+        archived_as = archive.choose_name(root, day, scan.name, scan.suffix)
+        with self._site.ledger.transaction() as tx:
+            scans.choose_archive_name(tx, scan.scan, archived_as)
         return archived_as
+
+    def _report_changed(self, scan: SettledScan, archived_as: str | None) -> None:
+        """A scanner, or a copy, went on writing into a scan that was ours: perhaps pages came that nobody read."""
+        self._site.log.error("scan_changed", scan_id=scan.scan_id, name=archived_as)
+        self._notice(
+            f"{scan.name} was written to after it was taken up (raise watch.settle_s); compare archive/{archived_as} "
+            "with its rows, and put it into the inbox again if pages are missing"
+        )
 
     def forget_old(self) -> None:
         """Remove archive days, and ledger entries, that the settings no longer keep."""
@@ -185,6 +196,15 @@ class Deliveries:
                 forgotten = retention.forget_before(tx, today - timedelta(days=keep.ledger_days))
             if forgotten:
                 self._site.log.info("ledger_entries_removed", scans=forgotten)
+
+
+def _is_changed(work_file: Path, scan: SettledScan) -> bool:
+    """Whether a scan in work is another one than was opened and counted."""
+    try:
+        status = work_file.stat()
+    except FileNotFoundError:
+        return False
+    return (status.st_size, status.st_mtime_ns) != (scan.size_bytes, scan.mtime_ns)
 
 
 def page_file_name(review: OpenReview) -> str:

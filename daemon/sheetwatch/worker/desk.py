@@ -77,7 +77,7 @@ class Desk:
         data = _bytes_of(task.scan_file, self.settings.limits)
         try:
             with open_scan(data, self.settings.limits) as scan:
-                grey = _grey(scan, task.page)
+                grey = _grey(scan, task)
             return grey, read_page(grey, self.templates, self.reader, self.settings.accept)
         except ScanError as error:
             return None, PageReading(verdict=Verdict.review(error.code, error.detail))
@@ -102,10 +102,15 @@ class Desk:
         return picture, image
 
 
-def _grey(scan: Scan, page: int) -> Picture:
-    if page >= scan.page_count:
-        raise ScanError(ReasonCode.UNREADABLE_FILE, f"the scan has only {scan.page_count} pages now")
-    return scan.page(page).grey
+def _grey(scan: Scan, task: PageTask) -> Picture:
+    """The page. Raises ScanError for a scan that somebody went on writing after its pages were counted."""
+    if scan.page_count != task.page_count:
+        raise ScanError(
+            ReasonCode.INCOMPLETE_FILE,
+            f"its pages were counted as {task.page_count}, and are {scan.page_count} now; put the whole scan into the "
+            "inbox again",
+        )
+    return scan.page(task.page).grey
 
 
 def _bytes_of(path: Path, limits: Limits) -> bytes:
