@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sheetwatch.domain import UsageError
+from sheetwatch.domain import EnvironmentFault, UsageError
 from sheetwatch.ledger import OpenReview, open_reviews
-from sheetwatch.service import lock
+from sheetwatch.service import decisions, lock
 from sheetwatch.service.terminal import Desk
 from support.office import TEMPLATE, Office, doubt, row, sheet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 
 def in_review(office: Office, *pages: str) -> OpenReview:
@@ -242,6 +243,46 @@ def test_a_doubtful_field_must_be_given_in_the_terminal_too(office: Office) -> N
     review = in_review(office, doubt(3))
     with Desk.open(office.settings) as desk, pytest.raises(Exception, match="q1: write the value"):
         desk.accept(review.stem, {"total": "9"}, by="ann")
+
+
+def test_an_answer_that_a_passing_fault_kept_back_is_taken_later(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = in_review(office, doubt(3))
+    answer(office, review, {"q1": "5"})
+
+    def refuse(*_: Any) -> Any:
+        raise EnvironmentFault("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decisions, "accept", refuse)
+        assert office.settle(20).review == 1
+        assert office.service.faults.current
+    assert office.settle(40).rows == 1
+
+
+def test_an_answer_that_cannot_be_read_is_explained_and_keeps_no_other_waiting(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.drop("exam.jpg", sheet(doubt(3), doubt(4)))
+    office.settle()
+    locked, other = open_reviews(office.ledger)
+    locked_file = answer(office, locked, {"q1": "5"})
+    answer(office, other, {"q1": "6"})
+    read_bytes = Path.read_bytes
+
+    def read_unless_locked(path: Path) -> bytes:
+        if path == locked_file:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read_bytes(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", read_unless_locked)
+        assert office.settle(20).rows == 1
+    assert not office.service.faults.current
+    assert "correct its rights" in (office.settings.review / f"{locked.stem}.review.txt").read_text()
+    answer(office, locked, {"q1": "7½"})
+    assert office.settle(20).rows == 2
 
 
 def test_an_answer_after_the_decision_changes_nothing(office: Office) -> None:

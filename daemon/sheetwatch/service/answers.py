@@ -13,7 +13,7 @@ from sheetwatch.intake.tracker import Tracker
 from sheetwatch.ledger import OpenReview, reviews
 from sheetwatch.ledger.records import Decider, ReviewFiles
 from sheetwatch.service import decisions
-from sheetwatch.service.deliveries import note_text
+from sheetwatch.service.deliveries import each, note_text
 
 if TYPE_CHECKING:
     import os
@@ -47,15 +47,10 @@ class Answers:
         """Look at the sheets, and decide by those that were answered. Raises OSError."""
         folder, now_s = self._site.settings.review, self._site.clock.monotonic_s()
         self._present = review_folder.present(folder)
-        sheets = {f"{files.stem}{review_folder.SHEET}": files.stem for files in self._open_files()}
+        sheets = [f"{files.stem}{review_folder.SHEET}" for files in self._open_files()]
         seen_now = [folder / name for name in sheets if name in self._present]
         self._tracker.observe([Seen.of(path, path.stat()) for path in seen_now], now_s=now_s)
-        for seen in self._tracker.ready(now_s=now_s):
-            self._tracker.leave_alone(seen, now_s=now_s)
-            with self._site.ledger.reading() as tx:
-                review = reviews.find_review(tx, sheets[seen.path.name])
-            if review is not None:
-                self._take_one(seen.path, review)
+        each(self._tracker.ready(now_s=now_s), self._take_settled)
 
     def put_back_missing(self) -> None:
         """Write anew the files of reviews that somebody removed, all of them: nothing was decided by that."""
@@ -69,12 +64,24 @@ class Answers:
         with self._site.ledger.reading() as tx:
             return reviews.open_files(tx)
 
+    def _take_settled(self, seen: Seen) -> None:
+        """Take a sheet, and leave it alone from then on; one that a fault of the system kept back is tried again."""
+        with self._site.ledger.reading() as tx:
+            review = reviews.find_review(tx, seen.path.name.removesuffix(review_folder.SHEET))
+        if review is not None:
+            self._take_one(seen.path, review)
+        self._tracker.leave_alone(seen, now_s=self._site.clock.monotonic_s())
+
     def _take_one(self, path: Path, review: OpenReview) -> None:
         status = path.stat()
         if status.st_size > _LARGEST_SHEET_BYTES:
             self._refuse(review, "the file is far too large for an answer")
             return
-        data = path.read_bytes()
+        try:
+            data = path.read_bytes()
+        except PermissionError:
+            self._refuse(review, "the file cannot be read; correct its rights, and save it again")
+            return
         if review_folder.is_untouched(data, review.sheet_sha256):
             return
         who = Decider(at=self._site.clock.now(), by=_name_of(status), via=VIA)
