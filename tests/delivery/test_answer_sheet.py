@@ -66,6 +66,7 @@ def test_sheets_as_programs_save_them(saved: str) -> None:
     ("saved", "message"),
     [
         ("", "empty"),
+        ("field,correct\nq1," + "1" * 200_000, "no table"),
         ("a,b\n", "columns field and correct"),
         ("field,correct\nroll,\nq1,1\nq2,\n(whole sheet),\n", "q2: write the value"),
         ("field,correct\nroll,\nq1,1\nq2,ok\n(whole sheet),\n", "q2: it could not be read"),

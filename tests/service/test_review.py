@@ -285,6 +285,20 @@ def test_an_answer_that_cannot_be_read_is_explained_and_keeps_no_other_waiting(
     assert office.settle(20).rows == 2
 
 
+def test_an_answer_that_the_program_has_a_bug_for_ends_no_daemon(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = in_review(office, doubt(3))
+    answer(office, review, {"q1": "5"})
+
+    def stumble(*_: Any) -> Any:
+        raise KeyError("q1")
+
+    monkeypatch.setattr(decisions, "accept", stumble)
+    assert office.settle(20).review == 1
+    assert len(office.logged("program_fault")) == 1
+
+
 def test_an_answer_after_the_decision_changes_nothing(office: Office) -> None:
     review = in_review(office, doubt(3))
     answer(office, review, {"q1": "5"})

@@ -213,14 +213,21 @@ def _read_lines(data: bytes) -> _Saved:
         del lines[0]
     if not lines:
         raise AnswerError("the file is empty; move the page back into inbox to have it made again")
-    delimiter = max(",;\t", key=lines[0].count)
-    rows = csv.DictReader(io.StringIO("\n".join(lines)), delimiter=delimiter, restkey=_BEYOND, restval="")
+    try:
+        found = _cells("\n".join(lines), max(",;\t", key=lines[0].count))
+    except csv.Error as error:
+        raise AnswerError(f"the file is no table that can be understood ({error})") from error
+    return _Saved(lines=found, ends_with_a_line=text.endswith(("\n", "\r")))
+
+
+def _cells(text: str, delimiter: str) -> list[tuple[str, str]]:
+    """The columns `field` and `correct`. Raises AnswerError; csv.Error for a table that is none."""
+    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter, restkey=_BEYOND, restval="")
     columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
     if not {"field", "correct"} <= columns.keys():
         raise AnswerError("the first line must name the columns field and correct; leave it as it was")
     field, correct = columns["field"], columns["correct"]
-    found = [(row[field].strip(), _cell(row, field, correct)) for row in rows if row[field] and row[field].strip()]
-    return _Saved(lines=found, ends_with_a_line=text.endswith(("\n", "\r")))
+    return [(row[field].strip(), _cell(row, field, correct)) for row in rows if row[field] and row[field].strip()]
 
 
 def _cell(row: Mapping[str, str | Sequence[str]], field: str, correct: str) -> str:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from sheetwatch.delivery import review_folder
 from sheetwatch.delivery.answers import AnswerError, Discard, read_answer
-from sheetwatch.domain import UsageError
+from sheetwatch.domain import SheetwatchError, UsageError
 from sheetwatch.intake.listing import Seen
 from sheetwatch.intake.tracker import Tracker
 from sheetwatch.ledger import OpenReview, reviews
 from sheetwatch.ledger.records import Decider, ReviewFiles
+from sheetwatch.names import plain_text
 from sheetwatch.service import decisions
 from sheetwatch.service.deliveries import each, note_text
 
@@ -68,8 +69,13 @@ class Answers:
         """Take a sheet, and leave it alone from then on; one that a fault of the system kept back is tried again."""
         with self._site.ledger.reading() as tx:
             review = reviews.find_review(tx, seen.path.name.removesuffix(review_folder.SHEET))
-        if review is not None:
-            self._take_one(seen.path, review)
+        try:
+            if review is not None:
+                self._take_one(seen.path, review)
+        except (SheetwatchError, OSError):
+            raise
+        except Exception:  # one sheet that we have a bug for must not end the daemon again and again
+            self._site.log.exception("program_fault", path=plain_text(str(seen.path)))
         self._tracker.leave_alone(seen, now_s=self._site.clock.monotonic_s())
 
     def _take_one(self, path: Path, review: OpenReview) -> None:
