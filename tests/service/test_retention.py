@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sheetwatch.domain import Retention
+from sheetwatch.files import remove_folder
 from sheetwatch.ledger import all_sheets, open_reviews, pages, rows_by_file
+from sheetwatch.service import deliveries
 from support.office import Office, doubt, office_settings, row, sheet
 
 if TYPE_CHECKING:
@@ -69,3 +72,34 @@ def test_a_bug_of_ours_costs_one_page_only(office: Office, monkeypatch: pytest.M
     counts = office.settle()
     assert (counts.rows, counts.review) == (1, 1)
     assert office.logged("program_fault")
+
+
+def test_a_day_that_is_a_link_is_somebodys_and_stays(office: Office, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    link = office.settings.archive / "2020-01-01"
+    link.symlink_to(elsewhere)
+    office.drop("a.jpg", sheet(row(1)))
+    assert office.settle().rows == 1
+    assert not office.service.faults.current
+    assert link.is_symlink()
+
+
+def test_a_day_that_cannot_be_removed_is_told_and_keeps_no_scan_waiting(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [office.settings.archive / f"2020-01-0{day}" for day in (1, 2)]
+    for day in days:
+        day.mkdir()
+
+    def remove_unless_locked(folder: Path) -> None:
+        if folder == days[0]:
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        remove_folder(folder)
+
+    monkeypatch.setattr(deliveries, "remove_folder", remove_unless_locked)
+    office.run_for(3)
+    office.drop("a.jpg", sheet(row(1)))
+    assert office.settle(60).rows == 1
+    assert [fault.stage for fault in office.service.faults.current] == ["retention"]
+    assert not days[1].exists()

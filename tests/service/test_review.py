@@ -299,6 +299,37 @@ def test_an_answer_that_the_program_has_a_bug_for_ends_no_daemon(
     assert len(office.logged("program_fault")) == 1
 
 
+@pytest.mark.parametrize("end", [".review.png", ".review.txt", ".review.csv"])
+def test_strange_things_under_our_names_keep_no_scan_waiting(office: Office, end: str) -> None:
+    office.drop("exam.jpg", sheet(doubt(3), doubt(4), doubt(5)))
+    office.settle()
+    folder, dangling, decided = (
+        office.settings.review / f"{review.stem}{end}" for review in open_reviews(office.ledger)
+    )
+    folder.unlink()
+    (folder / "mine").mkdir(parents=True)
+    dangling.unlink()
+    dangling.symlink_to("nowhere")
+    with Desk.open(office.settings) as desk:
+        for path in (folder, dangling, decided):
+            desk.discard(path.name.removesuffix(end), by="ann")
+    office.drop("next.jpg", sheet(row(6)))
+    assert office.settle(20).rows == 1
+    assert not office.service.faults.current
+    assert office.nothing_owed
+    assert [path.name for path in office.settings.review.iterdir()] == [folder.name]
+
+
+def test_a_link_in_place_of_a_sheet_is_no_answer(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    path = answer(office, review, {"q1": "5"})
+    for target in (path.rename(path.with_name("elsewhere")), path.with_name("nowhere")):
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+        assert office.settle(20).review == 1
+        assert not office.service.faults.current
+
+
 def test_an_answer_after_the_decision_changes_nothing(office: Office) -> None:
     review = in_review(office, doubt(3))
     answer(office, review, {"q1": "5"})

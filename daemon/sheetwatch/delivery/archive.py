@@ -28,8 +28,12 @@ def choose_name(archive: Path, day: date, name: str, suffix: str) -> str:
 
 def days_before(archive: Path, oldest: date) -> list[Path]:
     """The folders of days before `oldest`; whatever else lies in the archive is somebody's and stays."""
-    days = [folder for folder in sorted(archive.iterdir()) if folder.is_dir() and _DAY.fullmatch(folder.name)]
+    days = [folder for folder in sorted(archive.iterdir()) if _is_folder(folder) and _DAY.fullmatch(folder.name)]
     return [folder for folder in days if folder.name < oldest.isoformat()]
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def archive_scan(work_file: Path, target: Path) -> bool:

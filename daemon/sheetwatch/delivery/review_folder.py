@@ -55,9 +55,10 @@ def write_text(folder: Path, stem: str, text: str) -> None:
 
 
 def withdraw(folder: Path, stem: str, page_name: str | None) -> None:
-    """Take a page's files out; those that are gone already do not matter."""
+    """Take a page's files out; those that are gone already do not matter, and a folder of that name is somebody's."""
     names = [f"{stem}{end}" for end in OURS] + ([page_name] if page_name else [])
-    remove(*(folder / name for name in names), *(folder / (TEMPORARY_PREFIX + name) for name in names))
+    paths = [folder / f"{before}{name}" for name in names for before in ("", TEMPORARY_PREFIX)]
+    remove(*(path for path in paths if path.is_symlink() or not path.is_dir()))
 
 
 def stem_of_leftover(name: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pwd
+import stat
 from typing import TYPE_CHECKING
 
 from sheetwatch.delivery import review_folder
@@ -49,8 +50,8 @@ class Answers:
         folder, now_s = self._site.settings.review, self._site.clock.monotonic_s()
         self._present = review_folder.present(folder)
         sheets = [f"{files.stem}{review_folder.SHEET}" for files in self._open_files()]
-        seen_now = [folder / name for name in sheets if name in self._present]
-        self._tracker.observe([Seen.of(path, path.stat()) for path in seen_now], now_s=now_s)
+        seen_now = [_seen(folder / name) for name in sheets if name in self._present]
+        self._tracker.observe([seen for seen in seen_now if seen is not None], now_s=now_s)
         each(self._tracker.ready(now_s=now_s), self._take_settled)
 
     def put_back_missing(self) -> None:
@@ -114,6 +115,15 @@ class Answers:
         if noted is not None:
             review_folder.write_text(self._site.settings.review, review.stem, note_text(noted))
         self._site.log.warning("answer_refused", stem=review.stem, reason=problem)
+
+
+def _seen(path: Path) -> Seen | None:
+    """The sheet as it lies there; None where it is gone, or is a link, a folder or a pipe, which answer nothing."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    return Seen.of(path, status) if stat.S_ISREG(status.st_mode) else None
 
 
 def _names_of(files: ReviewFiles) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from sheetwatch.delivery import archive, review_folder, rolling
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from sheetwatch.ledger.records import SettledScan
+    from sheetwatch.ledger.records import ReviewFiles, SettledScan
 
 T = TypeVar("T")
 _REVIEWS_AT_ONCE = 20
@@ -107,14 +108,15 @@ class Deliveries:
         if not (opening or closing):
             return False
         self._review.check()
-        for closed in closing:
-            review_folder.withdraw(self._site.settings.review, closed.stem, closed.page_name)
-            if closed.returned_to is not None:  # some move the picture and the text back as well
-                review_folder.withdraw(closed.returned_to, closed.stem, None)
-            with self._site.ledger.transaction() as tx:
-                reviews.closed(tx, closed.review)
-        each(opening, self._open)
+        each([*(partial(self._close, one) for one in closing), *(partial(self._open, one) for one in opening)], _run)
         return True
+
+    def _close(self, closed: ReviewFiles) -> None:
+        review_folder.withdraw(self._site.settings.review, closed.stem, closed.page_name)
+        if closed.returned_to is not None:  # some move the picture and the text back as well
+            review_folder.withdraw(closed.returned_to, closed.stem, None)
+        with self._site.ledger.transaction() as tx:
+            reviews.closed(tx, closed.review)
 
     def _open(self, review: OpenReview) -> None:
         page_name = page_file_name(review)
@@ -188,14 +190,20 @@ class Deliveries:
         keep, today = self._site.settings.retention, local_day(self._site.clock.now())
         if keep.archive_days:
             oldest = today - timedelta(days=keep.archive_days)
-            for folder in archive.days_before(self._site.settings.archive, oldest):
-                remove_folder(folder)
-                self._site.log.info("archive_day_removed", day=folder.name)
+            each(archive.days_before(self._site.settings.archive, oldest), self._forget_day)
         if keep.ledger_days:
             with self._site.ledger.transaction() as tx:
                 forgotten = retention.forget_before(tx, today - timedelta(days=keep.ledger_days))
             if forgotten:
                 self._site.log.info("ledger_entries_removed", scans=forgotten)
+
+    def _forget_day(self, folder: Path) -> None:
+        remove_folder(folder)
+        self._site.log.info("archive_day_removed", day=folder.name)
+
+
+def _run(action: Callable[[], None]) -> None:
+    action()
 
 
 def _is_changed(work_file: Path, scan: SettledScan) -> bool:

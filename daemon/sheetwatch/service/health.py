@@ -12,7 +12,7 @@ import msgspec
 from sheetwatch.domain import EnvironmentFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
     from pathlib import Path
 
@@ -72,14 +72,14 @@ class Faults:
         """What fails now."""
         return [Fault(stage=stage, message=it.message, since=it.since) for stage, it in self._failing.items()]
 
-    def is_failing(self, *, but: str = "") -> bool:
-        """Whether any stage fails, but for one."""
-        return any(stage != but for stage in self._failing)
+    def is_failing(self, *, but: Collection[str] = ()) -> bool:
+        """Whether any stage fails, but for some."""
+        return any(stage not in but for stage in self._failing)
 
-    def is_pausing(self, *, but: str = "") -> bool:
-        """Whether any stage, but for one, failed a moment ago and is not due to be tried again."""
+    def is_pausing(self, *, but: Collection[str] = ()) -> bool:
+        """Whether any stage, but for some, failed a moment ago and is not due to be tried again."""
         now_s = self._clock.monotonic_s()
-        return any(stage != but and now_s < failing.again_s for stage, failing in self._failing.items())
+        return any(stage not in but and now_s < failing.again_s for stage, failing in self._failing.items())
 
     def next_due_s(self) -> float | None:
         """When the next failing stage is tried again."""

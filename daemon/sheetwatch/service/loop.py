@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # Decisions of the terminal are seen within this time; an idle step reads a few pages of the ledger and writes nothing.
 _LEDGER_POLL_S = 1.0
 _STOP_WITHIN_S = 20.0
+# Stages whose faults are told, but stop no scan: one inbox of several, and the removal of what is old.
+_GATES_NOTHING = frozenset({"inbox", "retention"})
 
 
 class Service:
@@ -92,7 +94,7 @@ class Service:
         attempt("archive", self.deliveries.archive_scans)
         if self._site.clock.monotonic_s() >= self._next_look_s():
             self._look()
-        if not self.faults.is_pausing(but="inbox"):
+        if not self.faults.is_pausing(but=_GATES_NOTHING):
             attempt("claim", self.arrivals.take_opened)
             attempt("reading", self._hand_out)
         self._voice.tell(self.arrivals.waiting)
@@ -115,7 +117,7 @@ class Service:
         self.faults.attempt("inbox", self.arrivals.look)
         if not self.faults.current and not self.arrivals.waiting:
             self.faults.attempt("review", self.answers.put_back_missing)
-        if local_day(self._site.clock.now()) != self._forgot_on and not self.faults.is_failing(but="retention"):
+        if local_day(self._site.clock.now()) != self._forgot_on and not self.faults.is_failing(but={"retention"}):
             self.faults.attempt("retention", self._forget_old)
 
     def _forget_old(self) -> None:
@@ -133,7 +135,7 @@ class Service:
         slots = self.reading.submit(most - self.reading.in_flight - self.arrivals.probing)
         with self._site.ledger.reading() as tx:
             in_work = pages.work_count(tx)
-        intake_is_open = not self.faults.is_failing(but="inbox") or not in_work
+        intake_is_open = not self.faults.is_failing(but=_GATES_NOTHING) or not in_work
         if slots > 0 and in_work < 2 * most and intake_is_open:
             self.arrivals.open_next(self.arrivals.probing + slots)
         return False
