@@ -111,6 +111,17 @@ def test_a_worker_without_disk_space_is_tried_again_and_blames_no_page(office: O
     assert office.settle(40).rows == 1
 
 
+def test_a_scan_that_no_worker_could_be_started_for_is_opened_later(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.drop("a.jpg", sheet(row(1)))
+    with monkeypatch.context() as patch:
+        patch.setattr(office.worker, "probe", refuse(errno.ENOMEM))
+        office.run_for(20)
+        assert office.service.faults.current
+    assert office.settle(40).rows == 1
+
+
 def test_a_failed_fsync_ends_the_process_and_the_next_start_mends(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

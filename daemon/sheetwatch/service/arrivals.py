@@ -111,12 +111,12 @@ class Arrivals:
             seen = self._queue[0]
             if seen in self._failed_once and self.probing:
                 return
-            self._queue.popleft()
             if self._tracker.is_current(seen):
+                future = self._worker.probe(seen.path)  # may fail: then the scan stays in the queue
                 self._tracker.probing(seen)
-                future = self._worker.probe(seen.path)
                 self._probes[seen] = future
                 future.add_done_callback(lambda _: self._wake())
+            self._queue.popleft()
 
     def take_opened(self) -> bool:
         """Claim the scans that were opened and are whole, and those that never became whole.
