@@ -28,8 +28,8 @@ MIN_INLIERS = 25
 _MIN_FOUND_SHARE = 0.5
 """Of the template's print; foreign pages that share a logo or a code with a template show under 0.2 of it."""
 
-_MIN_FIELD_FOUND_SHARE = 0.34
-"""Of a field's surroundings; handwriting hides some of it."""
+_MIN_FIELD_FOUND_SHARE = 0.2
+"""Of a field's surroundings; thick pens beside thin lines hide most of a comb, and on another form there is none."""
 
 _MAX_FIELD_ERROR_SHARE = 0.08
 _MAX_FIELD_ERROR_PX = 3.0
