@@ -134,6 +134,18 @@ def test_logs_are_json_lines_where_no_terminal_is(monkeypatch: pytest.MonkeyPatc
     assert (entry["event"], entry["sheet_id"], entry["level"]) == ("page_read", "x", "info")
 
 
+def test_a_log_that_cannot_be_written_undoes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w", buffering=1, encoding="utf-8") as full:  # noqa: PTH123 - as stderr is opened
+        monkeypatch.setattr("sys.stderr", full)
+        log = logs.configure(Log())
+        log.info("page_read", sheet_id="x")
+        log.info("page_read", sheet_id="y")
+        with pytest.raises(OSError, match="No space left"):
+            full.flush()
+        monkeypatch.undo()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
+
+
 def test_logs_for_the_journal_carry_their_priority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with (tmp_path / "journal").open("w+") as out:
         status = os.fstat(out.fileno())
