@@ -28,6 +28,7 @@ _CONFIGURATION = """\
 # Written by `sheetwatch demo`. Delete the folder when you have seen enough of it.
 version: 1
 templates: [{templates}]
+accept: {{max_field_error: 0.01}}    # ten times the default, so that rows are seen: see models/README.md
 watch: {{settle_s: 1, rescan_s: 2, incomplete_after_s: 8}}    # a demo is more impatient than an office
 log: {{format: json}}
 """

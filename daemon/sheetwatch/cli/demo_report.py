@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sheetwatch.cli.demo_score import became, faults, fields_right_and_wrong, read_delivered, score
+from sheetwatch.domain import Accept
 from sheetwatch.ledger import Ledger, accounting, all_sheets
 from sheetwatch.service.site import LEDGER_NAME
 
@@ -39,6 +40,10 @@ def report(settings: Settings, scans: Sequence[DemoScan], started_at: datetime, 
     console.print(_table(scores))
     _print_accounting(counts, console)
     _print_fields(scores, console)
+    console.print(
+        f"Accepted unseen: fields of which at most {settings.accept.max_field_error:.1%} may be wrong"
+        f" (the default is {Accept().max_field_error:.1%}, at which more goes to review)"
+    )
     _print_speed(lines, started_at, console)
     _print_places(settings, console)
     found = faults(scans, scores, lines, counts, delivered)
