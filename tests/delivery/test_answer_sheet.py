@@ -16,7 +16,7 @@ from sheetwatch.delivery.answers import (
     read_answer,
 )
 from sheetwatch.delivery.words import meaning
-from sheetwatch.domain import Field, FieldKind, Reading, Reason, ReasonCode, State
+from sheetwatch.domain import Field, FieldKind, Reading, Reason, ReasonCode, State, parse_number
 
 FIELDS = (
     Field(name="roll", kind=FieldKind.DIGITS, length=4, required=True),
@@ -122,6 +122,22 @@ def test_without_doubtful_fields_one_word_is_needed() -> None:
 )
 def test_digits_as_spreadsheets_save_them(text: str, value: str) -> None:
     assert canonical_value(FIELDS[0], text) == value
+
+
+@pytest.mark.parametrize("text", ["12,000", "12.000", "1,500", "'7.500", "0.125"])
+def test_what_may_be_thousands_is_asked_again(text: str) -> None:
+    for field in (Field(name="kwh", kind=FieldKind.INTEGER, max=999_999), Field(name="q1", kind=FieldKind.MARK)):
+        with pytest.raises(AnswerError, match="may be thousands or thousandths; write"):
+            canonical_value(field, text)
+
+
+def test_thousandths_are_taken_with_a_point_where_marks_have_them() -> None:
+    field = Field(name="q1", kind=FieldKind.MARK, max=10, step=0.125)
+    assert canonical_value(field, "7.125") == "7.125"
+    with pytest.raises(AnswerError, match="thousandths"):
+        canonical_value(field, "7,125")
+    with pytest.raises(ValueError, match="thousandths"):
+        parse_number("7,125")
 
 
 @given(st.integers(0, 20).map(lambda halves: halves / 2))

@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sheetwatch.delivery.rows import confidence_text, csv_line
@@ -162,6 +164,9 @@ def canonical_value(field: Field, text: str) -> str:
     plain = text.strip().removeprefix("=").strip('"').lstrip("'").strip()
     if field.kind is FieldKind.DIGITS:
         return _digits(field, plain.replace(" ", ""))
+    if _may_be_thousands(field, plain):
+        whole, thousands = re.split("[,.]", plain)
+        raise AnswerError(f"{text!r} may be thousands or thousandths; write {whole}{thousands}, or {whole}")
     try:
         number = parse_number(plain)
     except ValueError:
@@ -169,6 +174,12 @@ def canonical_value(field: Field, text: str) -> str:
     if not field.allows(number):
         raise AnswerError(f"{text!r} is not possible here{_range_of(field)}")
     return canonical_number(number)
+
+
+def _may_be_thousands(field: Field, plain: str) -> bool:
+    """12,000 or 12.000: no two countries agree. With a point it is canonical where marks come in thousandths."""
+    has_thousandths = field.kind is FieldKind.MARK and Decimal(str(field.step)) % Decimal("0.01") != 0
+    return re.fullmatch(r"\d+,\d{3}" if has_thousandths else r"\d+[,.]\d{3}", plain) is not None
 
 
 def _range_of(field: Field) -> str:

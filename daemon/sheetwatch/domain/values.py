@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
+
+_TWO_MEANINGS = re.compile(r"\d+,\d{3}")
 
 
 def canonical_number(number: Decimal) -> str:
@@ -14,7 +17,12 @@ def canonical_number(number: Decimal) -> str:
 
 
 def parse_number(text: str) -> Decimal:
-    """A number as people type it: "7", "07", "7.5", "7,5", "7½", "½". Raises ValueError on anything else."""
+    """A number as people type it: "7", "07", "7.5", "7,5", "7½", "½". Raises ValueError on anything else.
+
+    Also on "12,000": in one country that is twelve, in another twelve thousand.
+    """
+    if _TWO_MEANINGS.fullmatch(text.strip()):
+        raise ValueError(f"{text!r} may be thousands or thousandths")
     plain = text.strip().replace(",", ".")
     if plain.endswith("½"):
         plain = f"{plain[:-1] or '0'}.5"
