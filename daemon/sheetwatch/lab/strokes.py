@@ -75,11 +75,14 @@ def load_strokes(path: Path, *, held_out: bool, share: int = 7) -> StrokeSet:
 
 
 def _is_broken(label: str, strokes: list[Points]) -> bool:
-    """A dash that is called 1, one upright stroke of what was a 4, a 7 called a dash: some samples are wrong."""
+    """A dash that is called 1, one upright stroke of what was a 4 or a T, a 7 called a dash: some samples are wrong."""
     width, height = np.ptp(np.concatenate(strokes), axis=0).tolist()
     if label in {"-", "~"}:
         return bool(height > 0.45 * width)
-    return label.isdigit() and bool(height < 0.6 * width or (label != "1" and width < 0.18 * height))
+    upright = bool(width < 0.2 * height)
+    if label.isalpha():
+        return upright
+    return label.isdigit() and (bool(height < 0.6 * width) or (label != "1" and upright))
 
 
 def _unit_glyph(strokes: list[Points]) -> Glyph:
