@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sheetwatch.domain import ConfigError, EnvironmentFault, Limits, ReasonCode, Settings
+from sheetwatch.shipped import shipped_folder
 from sheetwatch.worker import WorkerFailure
 from sheetwatch.worker.pool import WorkerPool
 from support import poison
@@ -93,6 +95,22 @@ def test_a_wrong_template_stops_the_start(tmp_path: Path) -> None:
     try:
         with pytest.raises(ConfigError):
             pool.start()
+    finally:
+        pool.stop()
+
+
+@pytest.mark.parametrize(("was", "becomes"), [("title:", "title: Another "), ("fields:", "half-saved: [")])
+def test_a_template_edited_while_the_daemon_runs_waits_for_a_restart(tmp_path: Path, was: str, becomes: str) -> None:
+    shutil.copytree(shipped_folder("config") / "templates" / "meter-reading", tmp_path / "form")
+    pool = WorkerPool(Settings(workers=1, templates=(tmp_path,)))
+    try:
+        pool.start()
+        assert isinstance(pool.probe(tmp_path / "none.jpg").exception(), FileNotFoundError)
+        for file in tmp_path.rglob("template.yaml"):
+            file.write_text(file.read_text().replace(was, becomes, 1))
+        pool.stop()  # as after many pages, or a crash: the next worker is a new one
+        with pytest.raises(EnvironmentFault, match="changed since the start; restart Sheetwatch"):
+            pool.probe(tmp_path / "none.jpg").result()
     finally:
         pool.stop()
 

@@ -44,6 +44,12 @@ class Desk:
         cv2.setNumThreads(1)
         return cls(settings=settings, templates=load_templates(settings.templates), reader=load_reader(settings.model))
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """What was loaded, down to its revision: every page of one daemon is read with the same."""
+        templates = (f"template {template.name} {template.revision}" for template in self.templates)
+        return (*sorted(templates), f"model {self.reader.model_id}")
+
     def probe(self, path: Path) -> Probe:
         """Open a scan. Raises OSError when the file itself cannot be read."""
         sha256 = None

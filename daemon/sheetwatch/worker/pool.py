@@ -37,6 +37,7 @@ class WorkerPool:
         self._settings = settings
         self._pool: ProcessPool | None = None
         self._open: dict[Future[Any], float] = {}
+        self._loaded: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -46,9 +47,12 @@ class WorkerPool:
         return self._settings.workers
 
     def start(self) -> None:
-        """Load model and templates in the first worker. Raises ConfigError, EnvironmentFault."""
+        """Load model and templates in the first worker; later ones must find the same.
+
+        Raises ConfigError, EnvironmentFault.
+        """
         try:
-            self._schedule(tasks.ready, timeout_s=_START_TIMEOUT_S).result()
+            self._loaded = self._schedule(tasks.ready, timeout_s=_START_TIMEOUT_S).result()
         except WorkerFailure as failure:
             raise EnvironmentFault(
                 f"the worker process cannot start: {failure.detail}; raise limits.worker_memory_mb"
@@ -56,11 +60,11 @@ class WorkerPool:
 
     def probe(self, path: Path) -> Future[Probe]:
         """Open a scan and look at its structure."""
-        return self._schedule(tasks.probe, path, timeout_s=self._settings.limits.page_timeout_s)
+        return self._schedule(tasks.probe, path, self._loaded, timeout_s=self._settings.limits.page_timeout_s)
 
     def read(self, task: PageTask) -> Future[PageOutcome]:
         """Read one page."""
-        return self._schedule(tasks.read, task, timeout_s=self._settings.limits.page_timeout_s)
+        return self._schedule(tasks.read, task, self._loaded, timeout_s=self._settings.limits.page_timeout_s)
 
     def expire(self, *, now_s: float) -> None:
         """Give up tasks without an end. Pebble counts by the wall clock, which may be set back by hours.

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sheetwatch.domain import ConfigError, EnvironmentFault
+
 if TYPE_CHECKING:
     from sheetwatch.domain import Settings
     from sheetwatch.worker import PageOutcome, PageTask, Probe
@@ -34,25 +36,37 @@ def initialise(settings: Settings, daemon_pid: int) -> None:
         _state[:] = [error]
 
 
-def ready() -> None:
-    """Raise what went wrong at the start, if anything."""
-    _desk()
+def ready() -> tuple[str, ...]:
+    """What was loaded. Raises what went wrong at the start, if anything."""
+    return _desk().loaded
 
 
-def probe(path: Path) -> Probe:
-    """Open a scan and look at its structure."""
-    return _desk().probe(path)
+def probe(path: Path, loaded: tuple[str, ...]) -> Probe:
+    """Open a scan and look at its structure. Raises EnvironmentFault unless `loaded` is what this worker has."""
+    return _same_desk(loaded).probe(path)
 
 
-def read(task: PageTask) -> PageOutcome:
-    """Read one page, and write what the review folder will need."""
-    return _desk().read(task)
+def read(task: PageTask, loaded: tuple[str, ...]) -> PageOutcome:
+    """Read one page, and write what the review folder will need. Raises EnvironmentFault as `probe` does."""
+    return _same_desk(loaded).read(task)
 
 
 def _desk() -> Desk:
     desk = _state[0]
     if isinstance(desk, Exception):
         raise desk
+    return desk
+
+
+def _same_desk(loaded: tuple[str, ...]) -> Desk:
+    """The desk, if it is the one that the daemon started with: a worker made later finds files edited meanwhile."""
+    try:
+        desk = _desk()
+    except ConfigError as error:
+        raise EnvironmentFault(f"{error} (changed since the start; restart Sheetwatch when it is mended)") from error
+    if desk.loaded != loaded:
+        changed = ", ".join(sorted({*desk.loaded} ^ {*loaded}))
+        raise EnvironmentFault(f"templates or model changed since the start; restart Sheetwatch ({changed})")
     return desk
 
 
