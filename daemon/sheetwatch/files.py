@@ -1,7 +1,7 @@
 """Durable file work: what these functions announce as done survives a power cut.
 
 A file is written beside its place under a temporary name, fsynced, renamed, and its folder fsynced. Temporary names
-are fixed by the target's name, so that doing a thing again after a crash overwrites its own leftovers; `sweep`
+are fixed by the target's name, so that doing a thing again after a crash replaces its own leftovers; `sweep`
 removes those whose work is not done again. A failed fsync is never tried twice (the kernel forgets the dirty pages:
 Rebello et al., "Can Applications Recover from fsync Failures?", 2020): `DurabilityError` ends the process, and the
 next start makes everything again from the ledger.
@@ -126,7 +126,8 @@ def fsync_folder(folder: Path) -> None:
 def _temporary(path: Path) -> Iterator[int]:
     """A descriptor of the temporary file that becomes `path` when all went well."""
     temporary = path.with_name(TEMPORARY_PREFIX + path.name)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    temporary.unlink(missing_ok=True)  # our own leftover, or a link that somebody laid there
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         try:
             yield descriptor

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sheetwatch.domain import EnvironmentFault, Log
+from sheetwatch.files import write_atomically
 from sheetwatch.service import lock, logs
 from sheetwatch.service.health import Faults, Health, HealthFile, read_health
 from sheetwatch.service.notify import Notifier
@@ -105,6 +106,18 @@ def test_faults_are_tried_again_with_growing_pauses() -> None:
     assert not faults.is_failing(but={"results"})
     faults.attempt("results", lambda: None)
     assert not faults.is_failing()
+
+
+def test_a_link_under_a_temporary_name_leads_nowhere(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    link = tmp_path / ".sheetwatch-a.txt"
+    for target in (precious, tmp_path / "nowhere"):
+        link.symlink_to(target)
+        write_atomically(tmp_path / "a.txt", b"new")
+        assert (tmp_path / "a.txt").read_text() == "new"
+    assert precious.read_text() == "precious"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "precious"]
 
 
 def test_the_health_file_fits_a_full_disk(tmp_path: Path) -> None:
