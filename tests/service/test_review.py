@@ -229,6 +229,20 @@ def test_the_terminal_delivers_when_no_daemon_runs(office: Office) -> None:
     assert office.nothing_owed
 
 
+def test_the_terminal_of_another_user_leaves_the_folders_to_the_daemon(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = in_review(office, doubt(3))
+    before = office.names(office.settings.state.parent)
+    with monkeypatch.context() as patch, Desk.open(office.settings) as desk:
+        patch.setattr("os.geteuid", lambda: office.settings.state.stat().st_uid + 1)
+        desk.accept(review.stem, {"q1": "-"}, by="ann")
+    assert office.names(office.settings.state.parent) == before
+    office.restart()
+    assert office.settle().rows == 1
+    assert len(office.csv_lines()) == 1
+
+
 def test_a_page_that_no_template_fits_is_given_one_in_the_terminal(office: Office) -> None:
     review = in_review(office, "foreign")
     with Desk.open(office.settings) as desk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -76,11 +77,18 @@ class Desk:
         return Decider(at=self.site.clock.now(), by=by, via=VIA)
 
     def _deliver(self) -> None:
-        """Only one process may write into the folders: a running daemon does within a second, else we do."""
-        if lock.is_held(self.site.settings.state):
+        """Only one process may write into the folders: a running daemon does within a second, else we do.
+
+        Under another user than the daemon's, root for instance, we do not: it could not touch what we made.
+        """
+        state = self.site.settings.state
+        if lock.is_held(state):
+            return
+        if os.geteuid() != state.stat().st_uid:
+            self.site.log.warning("delivered_later", reason="decided under another user; the daemon does the rest")
             return
         try:
-            with lock.held(self.site.settings.state):
+            with lock.held(state):
                 Deliveries(self.site).everything()
         except EnvironmentFault as fault:
             self.site.log.warning("delivered_later", reason=str(fault))
