@@ -93,6 +93,14 @@ def test_csv_files_roll_at_their_size_and_with_other_columns(ledger: Ledger) -> 
     assert accept(ledger, day=date(2026, 3, 3)) == "exam-2026-03-03.csv"
 
 
+def test_rows_of_two_states_of_a_template_share_two_files(ledger: Ledger) -> None:
+    """Pages in review keep the columns they were read with, long after the template has others."""
+    names = [accept(ledger, header) for header in ("old\n", "new\n") * 3]
+    first = "exam-2026-03-02"
+    assert names == [f"{first}.csv", f"{first}-2.csv"] * 3
+    assert [accept(ledger, header) for header in ("old\n", "new\n")] == [f"{first}-3.csv", f"{first}-4.csv"]
+
+
 def test_owed_rows_are_delivered_in_order_and_once(ledger: Ledger) -> None:
     for _ in range(3):
         accept(ledger)

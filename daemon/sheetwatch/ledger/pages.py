@@ -170,14 +170,15 @@ def _add_row(tx: Transaction, page: int, row: NewRow, max_rows: int) -> str:
 
 
 def _csv_file(tx: Transaction, row: NewRow, max_rows: int) -> tuple[int, str]:
-    """The file that takes the next row of a template and day: a new one when it is full or has other columns."""
+    """The file that takes the next row of a template and day: the newest with its columns, unless that is full."""
     day = row.day.isoformat()
-    last = tx.execute(
-        "SELECT * FROM csv_files WHERE template = ? AND day = ? ORDER BY number DESC LIMIT 1", (row.template, day)
-    ).fetchone()
-    if last and last["header"] == row.header and last["row_count"] < max_rows:
-        return last["id"], last["name"]
-    number = last["number"] + 1 if last else 1
+    files = tx.execute(
+        "SELECT * FROM csv_files WHERE template = ? AND day = ? ORDER BY number DESC", (row.template, day)
+    ).fetchall()
+    same = next((file for file in files if file["header"] == row.header), None)
+    if same and same["row_count"] < max_rows:
+        return same["id"], same["name"]
+    number = files[0]["number"] + 1 if files else 1
     name = f"{row.template}-{day}.csv" if number == 1 else f"{row.template}-{day}-{number}.csv"
     cursor = tx.execute(
         "INSERT INTO csv_files (name, template, day, number, header) VALUES (?, ?, ?, ?, ?)",
