@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import io
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,23 @@ def test_values_typed_into_the_sheet_make_a_corrected_row(office: Office, delimi
     assert line.split(",")[4:] == ["corrected", "0003", "7.5", "7", "0.9991"]
     assert not office.names(office.settings.review)
     assert len(office.names(office.settings.archive)) == 1
+
+
+def test_names_and_commands_stand_on_one_line_as_a_shell_takes_them(office: Office) -> None:
+    name = "Exam 3; room (B) & C - the group of the winter term 2025 that came late because of the snow.jpg"
+    office.drop(name, sheet(doubt(3)))
+    office.settle()
+    (review,) = open_reviews(office.ledger)
+    text = (office.settings.review / f"{review.stem}.review.txt").read_text()
+    stem = shlex.quote(review.stem)
+    for unbroken in (
+        f'"{name}"',
+        str(review.page_name),
+        f"{review.stem}.review.csv",
+        f"sheetwatch review accept {stem} q1=VALUE",
+        f"sheetwatch review discard {stem}",
+    ):
+        assert unbroken in text
 
 
 def test_an_untouched_or_unfinished_sheet_is_no_answer(office: Office) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+# Stands for a space where no line may end; no name holds one, because control characters are spelled out in them.
+_UNBROKEN = "\x1f"
 _MEANING = {
     ReasonCode.UNREADABLE_FILE: "The file cannot be opened as a scan",
     ReasonCode.INCOMPLETE_FILE: "The file is not whole; the scanner or the copy stopped half-way. Scan it again",
@@ -69,7 +72,8 @@ def meaning(reason: Reason) -> str:
 def _what(note: ReviewNote) -> str:
     page = f"page {note.page + 1} of {note.page_count} of " if note.page_count > 1 else ""
     form = f'read as "{note.template}"' if note.template else "not recognised as any known form"
-    return textwrap.fill(f'This page waits for a person: {page}"{note.source}", {form}.', 100)
+    source = _whole(f'"{note.source}"')
+    return _filled(f"This page waits for a person: {page}{source}, {form}.")
 
 
 def _problem(problem: str) -> str:
@@ -86,14 +90,13 @@ def _mend(note: ReviewNote) -> str:
     picture = f"The picture {note.stem}.review.png shows what was read where.\n" if note.has_picture else ""
     ways = [_by_sheet(note), _by_inbox(note), _by_terminal(note)]
     numbered = "\n".join(
-        textwrap.fill(way, 100, initial_indent=f"  {number}. ", subsequent_indent="     ", break_on_hyphens=False)
-        for number, way in enumerate(ways, 1)
+        _filled(way, initial_indent=f"  {number}. ", subsequent_indent="     ") for number, way in enumerate(ways, 1)
     )
     return f"WHAT TO DO\n{picture}One of these:\n{numbered}"
 
 
 def _by_sheet(note: ReviewNote) -> str:
-    sheet = f"Open {note.stem}.review.csv"
+    sheet = f"Open {_whole(note.stem)}.review.csv"
     if note.template is None:
         return f'{sheet}, replace the {OPEN} beside "{WHOLE_SHEET}" by {DISCARD} and save it: the page makes no row.'
     if not note.doubtful:
@@ -111,7 +114,7 @@ def _by_sheet(note: ReviewNote) -> str:
 
 def _by_inbox(note: ReviewNote) -> str:
     return (
-        f"Move {note.page_name} back into the inbox, under this name: it is read again. "
+        f"Move {_whole(note.page_name)} back into the inbox, under this name: it is read again. "
         "A better scan of the same page under this name will do as well."
     )
 
@@ -120,8 +123,26 @@ def _by_terminal(note: ReviewNote) -> str:
     values = " ".join(f"{field}=VALUE" for field in note.doubtful)
     if note.template is None:
         values = "--template NAME FIELD=VALUE ..."
-    accept = f"sheetwatch review accept {note.stem} {values}".rstrip()
-    return f"In a terminal: {accept}   or   sheetwatch review discard {note.stem}"
+    stem = shlex.quote(note.stem)
+    accept = f"sheetwatch review accept {stem} {values}".rstrip()
+    return f"In a terminal: {_whole(accept)} or {_whole(f'sheetwatch review discard {stem}')}"
+
+
+def _whole(text: str) -> str:
+    """A name or a command that must stay on one line."""
+    return text.replace(" ", _UNBROKEN)
+
+
+def _filled(text: str, *, initial_indent: str = "", subsequent_indent: str = "") -> str:
+    lines = textwrap.fill(
+        text,
+        100,
+        initial_indent=initial_indent,
+        subsequent_indent=subsequent_indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return lines.replace(_UNBROKEN, " ")
 
 
 def _made(note: ReviewNote) -> str:
