@@ -71,7 +71,7 @@ test)
     check ruff format --check .
     check mypy
     check lint-imports
-    check pytest "$@"
+    check pytest -n 2 "$@"
     ;;
 shell)
     make_environment
