@@ -102,8 +102,9 @@ def test_discard_needs_no_values() -> None:
 def test_a_page_without_fields_can_only_be_discarded() -> None:
     sheet = answer_sheet((), {}, ())
     assert isinstance(read_answer(sheet.replace("?", "discard").encode(), (), {}, ()), Discard)
+    assert read_answer(sheet.encode("utf-16"), (), {}, ()) is None, "opened and saved, no more"
     with pytest.raises(AnswerError, match="no template"):
-        read_answer(sheet.encode(), (), {}, ())
+        read_answer(sheet.replace("?", "ok").encode(), (), {}, ())
 
 
 def test_without_doubtful_fields_one_word_is_needed() -> None:

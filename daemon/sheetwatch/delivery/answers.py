@@ -90,6 +90,8 @@ def read_answer(
         return Discard()
     if whole not in {"", OPEN, OK}:
         raise AnswerError(f"{WHOLE_SHEET}: write ok or discard, not {whole!r}")
+    if not fields and whole == OPEN:
+        return None
     if not fields:
         raise AnswerError(f"no template fits this page, so its values have no place; write {DISCARD} in the last line")
     if unknown := set(said) - {field.name for field in fields}:
