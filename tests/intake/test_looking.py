@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from sheetwatch.domain import ConfigError, EnvironmentFault, Settings
+from sheetwatch.intake import folders
 from sheetwatch.intake.claim import put_back, recover, take
 from sheetwatch.intake.folders import Root, check_folders, make_folders
 from sheetwatch.intake.hints import Hints
 from sheetwatch.intake.listing import Seen, is_temporary, look
-from sheetwatch.intake.mounts import mount_of
+from sheetwatch.intake.mounts import Mount, mount_of
 
 TABLE = r"""
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -195,6 +196,15 @@ def test_an_unmounted_share_is_noticed(tmp_path: Path) -> None:
         Root(name="inbox", folder=tmp_path, mounted_at=Path("/elsewhere")).check()
     with pytest.raises(EnvironmentFault, match="not there"):
         Root.of("inbox", tmp_path / "gone").check()
+
+
+def test_a_share_mounted_over_an_inbox_after_the_start_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Root.of("inbox", tmp_path)
+    monkeypatch.setattr(folders, "mount_of", lambda folder: Mount(point=folder, kind="cifs"))
+    with pytest.raises(EnvironmentFault, match=f"is mounted at {tmp_path} since the start; restart"):
+        root.check()
 
 
 class Listener:

@@ -72,6 +72,11 @@ class Root:
         if not self.folder.is_dir():
             raise EnvironmentFault(f"{self.name}: {self.folder} is not there; mount it or make it again")
         point = mount_of(self.folder).point
+        if point != self.mounted_at and point.is_relative_to(self.mounted_at):
+            raise EnvironmentFault(
+                f"{self.name}: another file system is mounted at {point} since the start; restart Sheetwatch to "
+                "use it, or unmount it"
+            )
         if point != self.mounted_at:
             raise EnvironmentFault(f"{self.name}: {self.mounted_at} is not mounted; mount it again")
         if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
