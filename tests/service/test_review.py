@@ -271,6 +271,12 @@ def test_a_page_that_no_template_fits_is_given_one_in_the_terminal(office: Offic
     assert line.split(",")[4:] == ["corrected", "0001", "3", "", "1"]
 
 
+def test_a_page_that_was_read_is_given_no_other_template(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    with Desk.open(office.settings) as desk, pytest.raises(UsageError, match=r"read as exam; leave out --template"):
+        desk.accept(review.stem, {"q1": "7"}, by="ann", template=replace(TEMPLATE, name="other"))
+
+
 def test_a_doubtful_field_must_be_given_in_the_terminal_too(office: Office) -> None:
     review = in_review(office, doubt(3))
     with Desk.open(office.settings) as desk, pytest.raises(Exception, match="q1: write the value"):

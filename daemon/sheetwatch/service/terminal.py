@@ -95,6 +95,10 @@ class Desk:
 
 
 def _form(review: OpenReview, template: Template | None) -> Form:
+    if template is not None and review.form is not None:
+        raise UsageError(
+            f"{review.stem}: this page was read as {review.form.name}; leave out --template, or discard it"
+        )
     if template is not None:
         return Form(name=template.name, revision=template.revision, fields=template.fields, key=template.key)
     if review.form is None:
