@@ -16,9 +16,11 @@ from sheetwatch.domain import EnvironmentFault, Log
 from sheetwatch.files import write_atomically
 from sheetwatch.service import lock, logs
 from sheetwatch.service.health import Faults, Health, HealthFile, read_health
+from sheetwatch.service.loop import Service
 from sheetwatch.service.notify import Notifier
+from sheetwatch.service.report import report_of
 from sheetwatch.service.wake import Wake
-from support.office import FakeClock
+from support.office import FakeClock, Office, office_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,6 +133,16 @@ def test_the_health_file_fits_a_full_disk(tmp_path: Path) -> None:
     assert read.notices[-1].startswith("8 ")
     file.write(Health(pid=1, state="running", since="now"))
     assert (tmp_path / "health.json").stat().st_size == size
+
+
+def test_faults_of_an_earlier_daemon_are_not_told_of_one_that_starts(tmp_path: Path) -> None:
+    with Office(office_settings(tmp_path)) as office:
+        state = office.settings.state
+        HealthFile(state).write(Health(pid=99, state="paused", since="yesterday", faults=("results: full",)))
+        with lock.held(state), Service(office.site, office.worker):
+            report = report_of(office.settings, last=1)
+    assert report.daemon.startswith("starting since 2026-03-02")
+    assert not report.problems
 
 
 def test_no_health_file_is_no_error(tmp_path: Path) -> None:

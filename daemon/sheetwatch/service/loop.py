@@ -54,6 +54,7 @@ class Service:
         self.answers = Answers(site)
 
     def __enter__(self) -> Self:
+        self._voice.starting()
         return self
 
     def __exit__(self, *_: object) -> None:

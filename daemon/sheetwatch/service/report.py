@@ -70,7 +70,7 @@ def _problems(settings: Settings, counts: Accounting, debts: Owed, *, running: b
     if not running and (counts.in_work or not debts.nothing):
         problems.append("work is left over and no daemon runs; start it: sheetwatch run")
     folders = [*settings.inbox, settings.results, settings.review, settings.archive]
-    problems += [f"{folder} is not there or cannot be written" for folder in folders if not _is_usable(folder)]
+    problems += [f"{folder} is not there or cannot be read" for folder in folders if not _is_usable(folder)]
     return problems
 
 

@@ -37,6 +37,10 @@ class Voice:
         """How often the watchdog must hear of us; infinity without one."""
         return self._notifier.watchdog_s / 2 or float("inf")
 
+    def starting(self) -> None:
+        """We hold the lock: what an earlier daemon said of itself holds no more."""
+        self._write_health("starting")
+
     def ready(self) -> None:
         """The loop begins."""
         self._notifier.ready()
