@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sheetwatch.domain import EnvironmentFault, Field, FieldKind, LedgerError, Reading, State
-from sheetwatch.ledger import Form, Ledger, accounting, all_sheets, owed, pages, rows, rows_by_file, scans
+from sheetwatch.ledger import Form, Ledger, accounting, all_sheets, owed, pages, reviews, rows, rows_by_file, scans
 from sheetwatch.ledger.records import NewRow, NewScan, PageFacts
 
 if TYPE_CHECKING:
@@ -156,18 +156,48 @@ def test_a_ledger_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
         Ledger.open(path)
 
 
-def test_the_hot_queries_use_indexes(ledger: Ledger) -> None:
-    queries = (
-        "SELECT id FROM scans WHERE state = 'claiming'",
-        "SELECT id FROM scans WHERE state = 'settled'",
-        "SELECT id FROM scans WHERE sha256 = 'x'",
-        "SELECT id FROM pages WHERE state = 'work' ORDER BY id LIMIT 3",
-        "SELECT id FROM pages WHERE template = 'x' AND key_value = 'y' AND state = 'row'",
-        "SELECT csv_file FROM rows WHERE delivered = 0",
-        "SELECT id FROM reviews WHERE state = 'opening'",
-        "SELECT id FROM reviews WHERE stem = 'x'",
-    )
-    with ledger.reading() as tx:
-        for query in queries:
-            plan = " ".join(row["detail"] for row in tx.execute(f"EXPLAIN QUERY PLAN {query}"))
-            assert "INDEX" in plan, (query, plan)
+def test_looking_into_a_foreign_file_leaves_it_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "sheetwatch.db"
+    Ledger.open(path).close()
+    newer = sqlite3.connect(path)
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    opened: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def connect_and_note(*args: Any, **how: Any) -> sqlite3.Connection:
+        opened.append(connect(*args, **how))
+        return opened[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", connect_and_note)
+    with pytest.raises(LedgerError, match="version 99"):
+        Ledger.open_for_reading(path)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")
+
+
+def test_what_the_daemon_asks_all_the_time_reads_no_whole_table(ledger: Ledger) -> None:
+    claim(ledger)
+    accept(ledger)
+    asked: list[str] = []
+    with ledger.transaction() as tx:
+        tx.set_trace_callback(asked.append)
+        scans.unfinished_claims(tx)
+        scans.settled_scans(tx)
+        scans.closing_reviews(tx)
+        pages.work_pages(tx, 3)
+        pages.work_count(tx)
+        pages.key_holder(tx, "exam", "7")
+        reviews.opening_reviews(tx, 3)
+        reviews.open_files(tx)
+        reviews.find_review(tx, "stem")
+        reviews.find_by_content(tx, "x")
+        reviews.stem_is_known(tx, "stem")
+        rows.files_with_owed_rows(tx)
+        rows.files_of_day(tx, TODAY)
+        tx.set_trace_callback(None)
+        plans = {query: [row["detail"] for row in tx.execute(f"EXPLAIN QUERY PLAN {query}")] for query in asked}
+    assert len(plans) == 13
+    small = {"SCAN rows USING INDEX rows_owed", "SCAN csv_files"}  # what is owed alone; a handful of files a day
+    whole = {query for query, plan in plans.items() for step in plan if step.startswith("SCAN") and step not in small}
+    assert not whole

@@ -68,8 +68,13 @@ class Ledger:
         require(path)
         with translated(path):
             connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_S)
+        try:
             connection.row_factory = sqlite3.Row
-            _check_version(connection, path)
+            with translated(path):
+                _check_version(connection, path)
+        except BaseException:
+            connection.close()
+            raise
         return cls(path, connection)
 
     def close(self) -> None:
