@@ -53,11 +53,6 @@ def work_count(tx: Transaction) -> int:
     return int(count)
 
 
-def is_in(tx: Transaction, page: int, state: str) -> bool:
-    """Whether the page is in that state now."""
-    return tx.execute("SELECT 1 FROM pages WHERE id = ? AND state = ?", (page, state)).fetchone() is not None
-
-
 def count_attempt(tx: Transaction, page: int) -> None:
     """A reading of this page ended the worker; remembered, so that poison is not tried for ever."""
     tx.execute("UPDATE pages SET attempts = attempts + 1 WHERE id = ?", (page,))

@@ -83,13 +83,6 @@ def reopen(tx: Transaction, review: int) -> None:
     tx.execute("UPDATE reviews SET state = 'opening' WHERE id = ? AND state = 'open'", (review,))
 
 
-def add_reason(tx: Transaction, page: int, reason: Reason) -> None:
-    """One more reason for a page that is in review."""
-    (text,) = tx.execute("SELECT reasons FROM pages WHERE id = ?", (page,)).fetchone()
-    reasons = (*msgspec.json.decode(text, type=tuple[Reason, ...]), reason)
-    tx.execute("UPDATE pages SET reasons = ? WHERE id = ?", (msgspec.json.encode(reasons).decode(), page))
-
-
 def note_problem(tx: Transaction, review: int, problem: str | None) -> None:
     """What was wrong with the operator's last answer."""
     tx.execute("UPDATE reviews SET problem = ? WHERE id = ?", (problem, review))

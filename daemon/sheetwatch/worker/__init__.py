@@ -41,7 +41,6 @@ class PageTask:
     page_count: int
     draw: bool = False
     pictures: bool = True
-    problem: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
