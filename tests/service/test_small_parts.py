@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import threading
+import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_wake_ends_a_wait_from_another_thread() -> None:
+def test_wake_ends_a_wait_in_another_thread() -> None:
+    over = threading.Event()
+
+    def wait() -> None:
+        wake.wait(60)
+        over.set()
+
     with Wake() as wake:
-        thread = threading.Thread(target=wake.set)
+        thread = threading.Thread(target=wait, daemon=True)
         thread.start()
-        wake.wait(30)
+        assert not over.wait(0.05), "nobody set it"
+        wake.set()
+        assert over.wait(20)
         thread.join()
-        wake.wait(0)
+
+
+def test_setting_it_before_keeps_one_wait_from_beginning() -> None:
+    with Wake() as wake:
+        wake.set()
+        wake.set()
+        began_s = time.monotonic()
+        wake.wait(20)
+        assert time.monotonic() - began_s < 10
+        wake.wait(0.05)
+        assert time.monotonic() - began_s >= 0.05, "it is used up"
 
 
 def test_waking_after_the_end_is_harmless() -> None:
