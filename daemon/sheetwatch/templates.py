@@ -246,6 +246,10 @@ def _check_numbers(document: Document, place: Place, item: _FieldEntry, kind: Fi
     for key in ("max", "step", "length", "comb"):
         if getattr(item, key) is not None and key not in allowed:
             document.fail((*place, key), f"a field of kind {kind} has no {key}", "remove it")
+    if item.roster is not None and kind is FieldKind.MARK:
+        document.fail(
+            (*place, "roster"), "a mark has no roster", "remove it; rosters are for numbers that name something"
+        )
     if item.max is not None and not 0 < item.max <= _LARGEST_MAX:
         document.fail((*place, "max"), f"{item.max:g} is out of range", "write a number above 0, up to a million")
     if kind is FieldKind.INTEGER and item.max is not None and item.max % 1:

@@ -200,6 +200,7 @@ def test_roster(tmp_path: Path) -> None:
     assert (found.source, found.column) == ("students.csv", "roll_number")
     assert found.values == {"001234567890", "000000000001"}
     assert "names no column" in reason(folder, change("fields.3.roster", "students.csv"))
+    assert "a mark has no roster" in reason(folder, change("fields.0.roster", "students.csv:roll_number"))
 
 
 def test_many_templates_sorted_and_unique(tmp_path: Path) -> None:
