@@ -37,7 +37,10 @@ make_environment() {
         as_root apt-get update -qq
         as_root apt-get install -y -qq python3-venv
     fi
-    [ -x .venv/bin/python ] || "$python" -m venv .venv
+    if [ ! -x .venv/bin/python ]; then
+        rm -f .venv/installed-*
+        "$python" -m venv .venv
+    fi
 }
 
 install_locked() {
@@ -48,6 +51,11 @@ install_locked() {
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
     cp "$lock" "$stamp"
+}
+
+usage() {
+    sed -n '2,8p' "$0" | sed 's/^# \{0,1\}//' >&2
+    exit 64
 }
 
 check() {
@@ -74,12 +82,12 @@ test)
     check pytest -n 2 "$@"
     ;;
 shell)
+    [ $# -gt 0 ] || usage
     make_environment
     install_locked run
     PATH="$PWD/.venv/bin:$PATH" exec "$@"
     ;;
 *)
-    sed -n '2,8p' "$0" | sed 's/^# \{0,1\}//'
-    exit 64
+    usage
     ;;
 esac
