@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # How much less likely than a fitting value it is, before the ink is looked at, that a person writes one that the
 # field does not allow. Clear handwriting outweighs it, and then the rules say out-of-range.
-_IMPLAUSIBLE = 0.002
+_IMPLAUSIBLE = 0.01
 
 _NUMBER = re.compile(r"(?:\d+½?|\d+\.\d+|\.\d+|½)\.?")
 _DIGITS = re.compile(r"\d+")
