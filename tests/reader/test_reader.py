@@ -182,8 +182,8 @@ def test_digits_of_other_writers_are_read(reader: Reader, shared_data: Path) -> 
 
 @pytest.mark.xfail(
     strict=True,
-    reason="digits-1 loses the last, ruler-straight 1 of this comb (empty 0.76, 1 0.21: unsure, so it goes to review); the"
-    " composition was mended after these weights, the next training should read it",
+    reason="digits-1 loses the last, ruler-straight 1 of this comb (empty 0.76, 1 0.21: unsure, so it goes to review);"
+    " the composition was mended after these weights, the next training should read it",
 )
 def test_a_comb_is_read_box_by_box(reader: Reader, shared_data: Path) -> None:
     picture = cv2.imread(str(shared_data / "sheets/markus/student_number.jpg"), cv2.IMREAD_GRAYSCALE)

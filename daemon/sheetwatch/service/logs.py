@@ -70,7 +70,7 @@ def _is_journal() -> bool:
 
 def _processors(chosen: str) -> list[Processor]:
     common: list[Processor] = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
-    stamped: list[Processor] = [*common, structlog.processors.TimeStamper(fmt="iso", utc=False)]
+    stamped: list[Processor] = [*common, structlog.processors.TimeStamper(fmt="iso", utc=chosen == "json")]
     if chosen == "console":
         return [*stamped[:1], stamped[-1], structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     if chosen == "journal":
