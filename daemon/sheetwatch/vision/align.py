@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Grey = npt.NDArray[np.uint8]
     Homography = npt.NDArray[np.float64]
 
-_OVERVIEW_SIDE_PX = 2000
+OVERVIEW_SIDE_PX = 2000
 """Finding a sheet needs no more; its cells are cut from the full page."""
 
 MIN_INLIERS = 25
@@ -64,7 +64,7 @@ def align(grey: Grey, templates: Sequence[Template]) -> tuple[Template, Alignmen
     MIN_INLIERS matches agree on a homography or too little of the template's print is found, `misaligned` when a field
     is not where it should be.
     """
-    overview, to_overview = shrink(grey, _OVERVIEW_SIDE_PX / max(grey.shape))
+    overview, to_overview = shrink(grey, OVERVIEW_SIDE_PX / max(grey.shape))
     candidates = _candidates(overview, to_overview, templates)
     for candidate in candidates:
         refinement = refine(overview, candidate.homography @ np.linalg.inv(to_overview), candidate.template)

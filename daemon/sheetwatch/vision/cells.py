@@ -64,7 +64,10 @@ _LEAVING_SHARE = 0.6
 
 _STREAK_PX = 4
 _THROUGH_SHARE = 0.9
-"""A streak of dust is thin and runs through the whole cell; digits interrupt what is seen of it."""
+"""A streak of dust is thin and runs through the whole cell."""
+
+_SEEN_SHARE = 0.65
+"""Of a cell's rows or columns that show ink beside the print where a streak runs through it."""
 
 _REMAINS_REACH_PX = 2
 _REMAINS_SHARE = 0.8
@@ -149,7 +152,7 @@ def _cut_cell(grey: Grey, quad: npt.NDArray[np.float64], frame: _Frame, boxes: S
     cell = _warp_quad(grey, quad, frame)
     expected = _expected_print(darkness, frame)
     paper = _paper(_blank_out(cell, expected))
-    streaks = _streaks((cv2.subtract(paper, cell) > _INK_CONTRAST).astype(np.uint8))
+    streaks = _streaks((cv2.subtract(paper, cell) > _INK_CONTRAST).astype(np.uint8), expected)
     unprinted_streak = int((streaks & (expected == 0)).sum()) > max(cell.shape)
     expected[streaks] = 255
     clean = _without_print(cell, paper, expected, frame.across)
@@ -247,13 +250,18 @@ def _without_print(cell: Grey, paper: Grey, expected: Grey, across: int) -> Grey
     return np.where(printed, np.where(crossed, bridge, paper), cell)
 
 
-def _streaks(ink: Grey) -> Mask:
-    """Mark thin straight lines that run through the whole cell, margins and all.
+def _streaks(ink: Grey, expected: Grey) -> Mask:
+    """Mark thin straight lines that run through the whole cell, margins and all: dust on a scanner's glass draws them.
 
-    Dust on a scanner's glass draws them, and so does the form's own grid. ink: uint8 (h, w) of 0 and 1. Returns bool
-    (h, w).
+    ink: uint8 (h, w) of 0 and 1; expected: how dark the form's print may be. Returns bool (h, w).
     """
-    return _upright_streaks(ink) | _upright_streaks(np.ascontiguousarray(ink.T)).T
+    beside = ink * (expected == 0)
+    streaks = np.zeros(ink.shape, bool)
+    if beside.any(axis=1).mean() > _SEEN_SHARE:
+        streaks |= _upright_streaks(ink)
+    if beside.any(axis=0).mean() > _SEEN_SHARE:
+        streaks |= _upright_streaks(np.ascontiguousarray(ink.T)).T
+    return streaks
 
 
 def _upright_streaks(ink: Grey) -> Mask:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FEATURE_SIDE_PX = 1000
 """Features are found on an image whose longer side has this many pixels: finer ones are paper and pen, not form."""
 
-_PAGE_FEATURES = 2000
+_PAGE_FEATURES = 1700
 """More than a template's, because a photograph's table takes its share."""
 
 _REFERENCE_FEATURES = 1200

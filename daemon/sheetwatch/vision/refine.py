@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _FINE_SIDE_PX = 1400
 _COARSE_FACTOR = 0.5
 _PATCH_HALF_PX = 14
+_COARSE_EVERY = 2
 _COARSE_SEARCH_PX = 16
 _FINE_SEARCH_PX = 6
 _MIN_SCORE = 0.6
@@ -106,16 +107,17 @@ def refine(grey: Grey, page_to_template: npt.NDArray[np.float64], template: Temp
     reach = float(max(printed.fine.shape)) * _SMOOTHING_SHARE
     points = printed.points
 
+    some = points[::_COARSE_EVERY]
     coarse_shift, found = _search(
         printed.coarse,
         shrink(warped, _COARSE_FACTOR)[0],
-        map_points(points, printed.to_coarse),
-        np.zeros_like(points),
+        map_points(some, printed.to_coarse),
+        np.zeros_like(some),
         _COARSE_SEARCH_PX,
     )
     shift = coarse_shift / _COARSE_FACTOR
-    trust, _ = _trust(points, shift, found, reach)
-    expected = _fit(points, points, shift, trust, reach)
+    trust, _ = _trust(some, shift, found, reach)
+    expected = _fit(points, some, shift, trust, reach)
 
     shift, found = _search(printed.fine, warped, points, expected, _FINE_SEARCH_PX)
     trust, error = _trust(points, shift, found, reach)
@@ -284,15 +286,30 @@ def _fit(
     """
     if not trust.any():
         return np.zeros_like(at)
-    delta = (points[None] - at[:, None]) / reach
-    weight = (np.exp(-0.5 * (delta**2).sum(axis=2)) + 1e-6) * trust
+    here, there = at / reach, points / reach
+    square = (here**2).sum(axis=1)[:, None] + (there**2).sum(axis=1)[None] - 2 * here @ there.T
+    weight = (np.exp(-0.5 * square) + 1e-6) * trust
     if leave_out:
         np.fill_diagonal(weight, 0.0)
-    design = np.concatenate([np.ones((*delta.shape[:2], 1)), delta], axis=2)
-    weighted = design * weight[..., None]
-    normal = weighted.transpose(0, 2, 1) @ design
-    normal += np.diag([1e-9, _SLOPE_PRIOR, _SLOPE_PRIOR]) * weight.sum(axis=1)[:, None, None]
-    return np.linalg.solve(normal, weighted.transpose(0, 2, 1) @ shift)[:, 0]
+    moved = _moments(weight, there, here, shift)
+    return np.linalg.solve(*moved)[:, 0]
+
+
+def _moments(
+    weight: npt.NDArray[np.float64], there: Points, here: Points, shift: Points
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the normal equations of every local fit: float64 (M, 3, 3) and (M, 3, 2), with the origin at `here`."""
+    x, y = there.T
+    total, sx, sy, sxx, sxy, syy = (weight @ np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)).T
+    ax, ay = here.T
+    mx, my = sx - ax * total, sy - ay * total
+    mxx, mxy, myy = sxx - ax * (sx + mx), sxy - ax * sy - ay * mx, syy - ay * (sy + my)
+    ridge = _SLOPE_PRIOR * total
+    normal = np.stack([total + 1e-9 * total, mx, my, mx, mxx + ridge, mxy, my, mxy, myy + ridge], axis=1)
+    plain = weight @ shift
+    by_x = weight @ (shift * x[:, None]) - ax[:, None] * plain
+    by_y = weight @ (shift * y[:, None]) - ay[:, None] * plain
+    return normal.reshape(-1, 3, 3), np.stack([plain, by_x, by_y], axis=1)
 
 
 def _rms(values: npt.NDArray[np.float64]) -> float:
