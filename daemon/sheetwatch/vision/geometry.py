@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     Matrix = npt.NDArray[np.float64]
 
 
+_HORIZON = 1e-12
+
+
 def shrink(grey: Grey, scale: float) -> tuple[Grey, Matrix]:
     """Shrink an image, uint8 (H, W), averaging pixels; at a scale of 1 and above it is returned as it is.
 
@@ -30,10 +33,11 @@ def shrink(grey: Grey, scale: float) -> tuple[Grey, Matrix]:
 
 
 def map_points(points: npt.NDArray[np.float32] | Matrix, homography: Matrix) -> Matrix:
-    """Map points, (..., 2), by a homography, float64 (3, 3)."""
+    """Map points, (..., 2), by a homography, float64 (3, 3); what lies on its horizon lands very far away."""
     flat = points.reshape(-1, 2)
     mapped = np.concatenate([flat, np.ones((len(flat), 1))], axis=1) @ homography.T
-    return (mapped[:, :2] / mapped[:, 2:]).reshape(points.shape)
+    depth = mapped[:, 2:]
+    return (mapped[:, :2] / np.where(np.abs(depth) < _HORIZON, _HORIZON, depth)).reshape(points.shape)
 
 
 def local_scale(homography: Matrix, at: Matrix) -> float:
