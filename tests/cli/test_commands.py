@@ -295,7 +295,9 @@ def test_read_json_has_the_documented_shape(tmp_path: Path) -> None:
 
 
 def test_read_for_people(tmp_path: Path) -> None:
-    sheet = shipped_folder("config") / "templates" / "meter-reading" / "reference.png"
+    sheet = tmp_path / ("a-folder-with-so-long-a-name-that-the-line-is-wider-than-any-terminal-" * 2) / "sheet.png"
+    sheet.parent.mkdir()
+    shutil.copy(shipped_folder("config") / "templates" / "meter-reading" / "reference.png", sheet)
     done = sheetwatch("read", sheet, cwd=tmp_path)
     assert done.returncode == 0
     text = done.stdout.decode()

@@ -60,10 +60,11 @@ def print_report(console: Console, report: PageReport) -> None:
     reading = report.reading
     heading = Text(f"{plain_text(report.source)}, page {report.page + 1} of {report.page_count}: ", style="bold")
     heading.append(str(reading.verdict), style="bold green" if reading.verdict.accepted else "bold red")
-    console.print(heading.append(f" ({reading.template or 'no template'}, {report.elapsed_ms:.0f} ms)", style="dim"))
+    heading.append(f" ({reading.template or 'no template'}, {report.elapsed_ms:.0f} ms)", style="dim")
+    console.print(heading, soft_wrap=True)
     for reason in reading.verdict.reasons:
         where = f" {reason.field}" if reason.field else ""
-        console.print(Text(f"  {reason.code}{where}: {reason.detail}"))
+        console.print(Text(f"  {reason.code}{where}: {reason.detail}"), soft_wrap=True)
     if reading.fields:
         console.print(_table(reading))
 
