@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     Points = npt.NDArray[np.float32]
     Rng = np.random.Generator
 
-_EMPTY_SHARE = 0.05
-_PICTURED_SHARE = 0.34  # of the written cells: digits that exist only as pictures (MNIST and the like)
+_EMPTY_SHARE = 0.07
+_PICTURED_SHARE = 0.36  # of the written cells: digits that exist only as pictures (MNIST and the like)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,7 +39,7 @@ class Composer:
     a margin and without their surroundings, as the pipeline hands cells to the reader.
     """
 
-    def __init__(self, sources: Sources, ordinary_share: float = 0.2, *, as_cut: bool = False) -> None:
+    def __init__(self, sources: Sources, ordinary_share: float = 0.45, *, as_cut: bool = False) -> None:
         self._ordinary_share = ordinary_share
         self._ordinary, self._harsh = (CUT, CUT_HARSH) if as_cut else (ORDINARY, HARSH)
         self._hand = Hand(sources.digits, sources.letters, sources.symbols)
@@ -65,13 +65,13 @@ class Composer:
             ink, label = _inked(rng, self._hand.write(rng), size, conditions)
         print_ = np.zeros_like(ink)
         written = ink.copy()
-        if rng.random() < conditions.clutter_share:
+        if not label or rng.random() < conditions.clutter_share:
             add_clutter(print_, ink, size, rng, surroundings=conditions.surroundings)
         return Cell(grey=on_paper(ink, print_, size, rng, conditions), label=label), written
 
     def _pictured(self, rng: Rng, size: float, conditions: Conditions) -> tuple[Grey, str]:
         """One to four digit pictures of one collection side by side."""
-        count = 1 if rng.random() < 0.68 else int(rng.integers(2, 5))
+        count = 1 if rng.random() < 0.74 else int(rng.integers(2, 5))
         glyphs = self._glyphs[int(rng.choice(len(self._glyphs), p=[glyphs.share for glyphs in self._glyphs]))]
         picks = [glyphs.pick(rng) for _ in range(count)]
         height = max(6, round(size))

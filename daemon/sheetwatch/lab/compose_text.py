@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sheetwatch.lab.compose_curly import CURLY, curly
+from sheetwatch.lab.compose_drawn import drawn
 from sheetwatch.lab.compose_half import half
 from sheetwatch.lab.strokes import Glyph, smoothed
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 LOOKALIKES = frozenset("lIOoSZzsbgqBYyh|()[]{}!;:\"'`.,-_~/\\%<>^?&@=+$iDJU")
 
 
-_CURLY_SHARE = 0.25
+_DRAWN_STRINGS = 0.3  # strings of a hand that UNIPEN lacks
+_DRAWN_SYMBOLS = 0.85  # of the digits in them
+_TICK_SHARE = 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +73,7 @@ class Hand:
     def digit(self, rng: Rng) -> Writing:
         """One digit, sometimes ringed."""
         writing = self._string(rng, str(rng.integers(10)))
-        return _ringed(rng, writing) if rng.random() < 0.02 else writing
+        return _ringed(rng, writing) if rng.random() < 0.04 else writing
 
     def number(self, rng: Rng) -> Writing:
         """Two or three digits, rarely up to twelve."""
@@ -170,8 +172,8 @@ class Hand:
             shift = np.array([reach * np.cos(angle), reach * np.sin(angle)], np.float32)
             over = [points + shift for points in glyph.strokes]
             return Writing((*first.strokes, *over), "x")
-        # one line through a 7 or a 0 would be a barred 7, a slashed 0
-        strokes = [*first.strokes, *_strike(rng, wide, least=2 if old in {"0", "7"} else 1)]
+        # one line through a 7 or a 0 would be a barred 7, a slashed 0; along a 1 it is a 1
+        strokes = [*first.strokes, *_strike(rng, wide, least=2 if old in {"0", "1", "7"} else 1)]
         if rng.random() < 0.45:
             new = self._string(rng, str(rng.integers(10)) if rng.random() < 0.7 else str(rng.integers(10, 100)))
             shift = np.array([wide + rng.uniform(0.15, 0.6), rng.normal(0, 0.15)], np.float32)
@@ -185,11 +187,17 @@ class Hand:
         return self._symbols.of(rng, self._reject_symbols[int(rng.integers(len(self._reject_symbols)))])
 
     def _string(self, rng: Rng, text: str) -> Writing:
-        """The text in one hand (one time in five digits of several hands)."""
+        """The text in one hand (one time in five digits of several hands), rarely ticked."""
         writer = self._digits.any_writer(rng) if rng.random() < 0.8 else None
-        glyphs = [self._symbol(rng, symbol, writer) for symbol in text]
-        label = text.replace("+", "x")
-        return Writing(tuple(_in_a_row(rng, glyphs, pointed="." in text)), label)
+        drawn_share = _DRAWN_SYMBOLS if rng.random() < _DRAWN_STRINGS else 0.0
+        glyphs = [
+            varied(rng, drawn(rng, symbol))
+            if symbol.isdigit() and rng.random() < drawn_share
+            else self._symbol(rng, symbol, writer)
+            for symbol in text
+        ]
+        writing = Writing(tuple(_in_a_row(rng, glyphs, pointed="." in text)), text.replace("+", "x"))
+        return _ticked(rng, writing) if rng.random() < _TICK_SHARE else writing
 
     def _symbol(self, rng: Rng, symbol: str, writer: int | None) -> Glyph:
         if symbol == "½":
@@ -198,9 +206,7 @@ class Hand:
             return _point(rng)
         if symbol == "+":
             return self._symbols.of(rng, "+")
-        if symbol in CURLY and rng.random() < _CURLY_SHARE:
-            return curly(rng, symbol)
-        glyph = self._digits.of(rng, symbol, writer)
+        glyph = varied(rng, self._digits.of(rng, symbol, writer))
         if symbol == "7" and rng.random() < 0.35:
             return _barred(rng, glyph)
         return glyph
@@ -231,6 +237,32 @@ def _point(rng: Rng) -> Glyph:
     angles = np.linspace(0, 2 * np.pi, 7)
     dot = np.stack([np.cos(angles), np.sin(angles)], axis=1) * rng.uniform(0.025, 0.07) + np.array([0.1, base])
     return Glyph((dot.astype(np.float32),))
+
+
+def varied(rng: Rng, glyph: Glyph) -> Glyph:
+    """The symbol as the same hand might write it another time: stretched, leaning, bent a little."""
+    bend, phase = rng.uniform(0.0, 0.045, 2), rng.uniform(0.0, 6.3, 2)
+    wide, lean = float(np.exp(rng.normal(0, 0.1))), rng.normal(0, 0.06)
+    strokes = []
+    for points in glyph.strokes:
+        x, y = points[:, 0], points[:, 1]
+        across = wide * x + lean * (0.5 - y) + bend[0] * np.sin(4.5 * y + phase[0])
+        strokes.append(np.stack([across, y + bend[1] * np.sin(4.5 * x + phase[1])], axis=1))
+    left = min(float(points[:, 0].min()) for points in strokes)
+    return Glyph(tuple((points - np.array([left, 0.0])).astype(np.float32) for points in strokes))
+
+
+def _ticked(rng: Rng, writing: Writing) -> Writing:
+    """A tick behind the value, clear of it: the value counts."""
+    left, size = _width(writing.strokes) + rng.uniform(0.25, 0.8), rng.uniform(0.6, 1.3)
+    dip = size * rng.uniform(0.2, 0.4)
+    top = rng.uniform(-0.2, 0.3)
+    corners = [
+        (left, top + size * rng.uniform(0.45, 0.65)),
+        (left + dip, top + size),
+        (left + dip + size * rng.uniform(0.5, 1.1), top - rng.uniform(0.0, 0.2)),
+    ]
+    return Writing((*writing.strokes, smoothed(corners, 1)), writing.label)
 
 
 def _barred(rng: Rng, glyph: Glyph) -> Glyph:

@@ -135,10 +135,11 @@ _DRAWINGS: dict[str, tuple[tuple[float, str], ...]] = {
 @cache
 def allographs(character: str) -> tuple[Allograph, ...]:
     """Every way this project writes a character: a digit, "½", or one of ". · , + - / x ~ = ✓". Raises KeyError."""
-    return tuple(Allograph(weight=weight, strokes=_strokes(drawing)) for weight, drawing in _DRAWINGS[character])
+    return tuple(Allograph(weight=weight, strokes=strokes_of(drawing)) for weight, drawing in _DRAWINGS[character])
 
 
-def _strokes(drawing: str) -> tuple[StrokeShape, ...]:
+def strokes_of(drawing: str) -> tuple[StrokeShape, ...]:
+    """The strokes of a drawing such as "4,7 28,6 54,4! 38,46 23,100|13,51 34,48"; the module's text explains it."""
     return tuple(_stroke(text.split()) for text in drawing.split("|"))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from sheetwatch.reader.normalise import HEIGHT, WIDTHS
-from sheetwatch.reader.vocabulary import CLASSES
+from sheetwatch.reader.vocabulary import CLASSES, FRAMES_A_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,19 +21,21 @@ layers = tf.keras.layers
 
 
 def build_network() -> Any:
-    """A Keras model from float32 (N, 32, W, 1), 0 to 1, to logits (N, 1, W / 4, 15); 310,000 parameters.
+    """A Keras model from float32 (N, 32, W, 1), 0 to 1, to float32 logits (N, 1, W / 4, 30); 430,000 parameters.
 
-    No recurrence and no dense layer, so that any width will do: LeCun's convolutions, residual as in He et al. 2015,
-    trained with connectionist temporal classification (Graves et al. 2006).
+    Each of the W / 4 columns holds two frames of 15 classes, one after the other, so that two 1s side by side find
+    room for the blank between them. No recurrence and no dense layer, so that any width will do: LeCun's
+    convolutions, residual as in He et al. 2015, trained with connectionist temporal classification (Graves et al.
+    2006).
     """
     picture = layers.Input((HEIGHT, None, 1))
     x = _convolved(picture, 16, 3)
     x = _residual(_convolved(x, 32, 3, strides=2))
     x = _residual(_convolved(x, 64, 3, strides=2))
-    x = _residual(_convolved(x, 96, 3, strides=(2, 1)))
+    x = _residual(_residual(_convolved(x, 96, 3, strides=(2, 1))))
     x = _convolved(x, 128, (HEIGHT // 8, 1), padding="valid")
     x = _convolved(x, 128, (1, 3))
-    return tf.keras.Model(picture, layers.Conv2D(CLASSES, 1)(x))
+    return tf.keras.Model(picture, layers.Conv2D(FRAMES_A_COLUMN * CLASSES, 1, dtype="float32")(x))
 
 
 def _convolved(x: Any, filters: int, size: Any, *, strides: Any = 1, padding: str = "same") -> Any:

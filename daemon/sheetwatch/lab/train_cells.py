@@ -1,4 +1,7 @@
-"""A stream of composed and normalised cells in batches of one width, made by worker processes; seeded."""
+"""A stream of composed and normalised cells in batches of one width, made by worker processes; seeded.
+
+Each composed cell is shown several times, varied: composing costs as much as fitting, varying next to nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from sheetwatch.lab.compose import Composer
 from sheetwatch.lab.dataset import load_sources
-from sheetwatch.reader.normalise import WIDTHS, prepare
+from sheetwatch.reader.normalise import HEIGHT, WIDTHS, prepare
 from sheetwatch.reader.vocabulary import SYMBOLS
 
 if TYPE_CHECKING:
@@ -20,7 +24,11 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-CHUNK = 512
+    Picture = npt.NDArray[np.uint8]
+    Labelled = list[tuple[Picture, str]]
+    Rng = np.random.Generator
+
+CHUNK = 2048
 LONGEST = 16
 _BATCH = {64: 128, 128: 64, 256: 32}  # about the same work each
 
@@ -40,6 +48,7 @@ class Job:
 
     seed: int
     number: int
+    views: int = 1
     count: int = CHUNK
 
 
@@ -51,20 +60,38 @@ def _start(folder: Path, held_out: bool) -> None:  # noqa: FBT001 - a process po
     _composer = Composer(load_sources(folder, held_out=held_out))
 
 
-def _compose(job: Job) -> list[tuple[npt.NDArray[np.uint8], str]]:
-    """Pictures and labels; cells whose ink is too faint to be found are left out."""
+def _compose(job: Job) -> Labelled:
+    """Pictures and labels, all views in one shuffled row; cells whose ink is too faint to be found are left out."""
     assert _composer is not None  # noqa: S101 - _start ran first
+    cv2.setNumThreads(1)
     rng = np.random.default_rng([job.seed, job.number])
     cells = [_composer.compose(rng) for _ in range(job.count)]
     prepared = [(prepare(cell.grey), cell.label) for cell in cells]
     # an empty cell with an upright border in view would teach that a 1 is nothing
-    return [(one.picture, label) for one, label in prepared if one.picture is not None and (label or not one.left_out)]
+    made = [(one.picture, label) for one, label in prepared if one.picture is not None and (label or not one.left_out)]
+    varied = [(_varied(picture, rng), label) for _ in range(job.views - 1) for picture, label in made]
+    every = made + varied
+    return [every[index] for index in rng.permutation(len(every))]
 
 
-def batches(folder: Path, *, cells: int, seed: int, processes: int = 1, held_out: bool = False) -> Iterator[Batch]:
-    """Batches until about this many cells were composed."""
-    waiting: dict[int, list[tuple[npt.NDArray[np.uint8], str]]] = defaultdict(list)
-    jobs = (Job(seed=seed, number=number) for number in range(-(-cells // CHUNK)))
+def _varied(picture: Picture, rng: Rng) -> Picture:
+    """The picture stretched, leaning, turned and moved a little, its ink a little fainter or thicker."""
+    middle = np.array([picture.shape[1] / 2, HEIGHT / 2])
+    wide, tall = np.exp(rng.normal(-0.04, 0.06, 2))
+    turn, lean = rng.normal(0, 0.04), rng.normal(0, 0.08)
+    matrix = np.array([[wide, -lean - turn], [turn, tall]])
+    shift = middle - matrix @ middle + rng.normal(0, 0.8, 2)
+    moved = cv2.warpAffine(picture, np.column_stack([matrix, shift]), picture.shape[::-1], flags=cv2.INTER_LINEAR)
+    gain = float(np.exp(rng.normal(0, 0.15)))
+    return np.asarray(cv2.convertScaleAbs(moved, alpha=gain), dtype=np.uint8)
+
+
+def batches(
+    folder: Path, *, cells: int, seed: int, views: int = 1, processes: int = 1, held_out: bool = False
+) -> Iterator[Batch]:
+    """Batches until about this many cells were shown, each composed cell `views` times."""
+    waiting: dict[int, Labelled] = defaultdict(list)
+    jobs = (Job(seed=seed, number=number, views=views) for number in range(-(-cells // (CHUNK * views))))
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, _start, (folder, held_out)) as pool:
         for made in pool.imap(_compose, jobs):
@@ -76,7 +103,7 @@ def batches(folder: Path, *, cells: int, seed: int, processes: int = 1, held_out
                     yield batch_of(taken)
 
 
-def batch_of(cells: list[tuple[npt.NDArray[np.uint8], str]]) -> Batch:
+def batch_of(cells: Labelled) -> Batch:
     """Cells of one width as arrays."""
     labels = np.zeros((len(cells), LONGEST), np.int32)
     for row, (_, label) in enumerate(cells):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sheetwatch.domain import ConfigError
+from sheetwatch.reader.vocabulary import CLASSES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +29,7 @@ class Network:
         self._sessions: dict[int, _Session] = {}
 
     def logits(self, picture: Picture) -> Logits:
-        """picture: uint8 (32, W). Returns float32 (W / 4, 15). Raises ConfigError when the model will not run."""
+        """picture: uint8 (32, W). Returns float32 (W / 2, 15). Raises ConfigError when the model will not run."""
         width = picture.shape[1]
         if width not in self._sessions:
             self._sessions[width] = self._open(picture.shape)
@@ -61,7 +62,7 @@ class _Session:
         self._interpreter.invoke()
         output = self._interpreter.get_tensor(self._exit)[0, 0]
         logits: Logits = (output.astype(np.float32) - self._zero) * np.float32(self._scale)
-        return logits
+        return logits.reshape(-1, CLASSES)
 
 
 def _interpreter_class() -> Any:

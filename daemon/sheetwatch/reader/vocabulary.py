@@ -11,3 +11,4 @@ SYMBOLS = DIGITS + POINT + HALF + STROKE + UNREADABLE
 NUMBERS = {symbol: number for number, symbol in enumerate(SYMBOLS)}
 BLANK = len(SYMBOLS)  # the class "no new symbol here" of connectionist temporal classification
 CLASSES = len(SYMBOLS) + 1
+FRAMES_A_COLUMN = 2  # columns of the network's last layer stand for so many frames each

@@ -1,0 +1,40 @@
+"""The recipe of a model: everything that decides what `sheetwatch train` makes, but for the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from sheetwatch.strict import convert, load_yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a model is trained; `models/` holds those of the shipped ones.
+
+    `cells`: how many are shown, each composed cell in `views` variations; `rate`: the highest learning rate;
+    `precision` of the arithmetic while fitting (processors without bfloat16 are slow with it); `held_out`: how many
+    cells of hands that were not trained on are composed to calibrate with.
+    """
+
+    name: str
+    cells: int
+    views: int = 3
+    rate: float = 2e-3
+    precision: Literal["float32", "bfloat16"] = "float32"
+    held_out: int = 60_000
+    seed: int = 1
+    version: Literal[1] = 1
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe. Raises ConfigError naming the file, the line, the reason and the mend."""
+    document = load_yaml(path)
+    recipe = convert(document, Recipe)
+    for name in ("cells", "views", "held_out"):
+        if getattr(recipe, name) < 1:
+            document.fail((name,), "must be at least 1", "give a whole number above 0")
+    return recipe
