@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,3 +59,38 @@ def test_the_runner_up_differs_in_the_weakest_box() -> None:
 def test_a_box_takes_one_digit_or_nothing(state: State, value: str) -> None:
     ranked = comb.single([Meaning(state=state, value=value, probability=0.9)])
     assert ranked[0].state is State.UNREADABLE
+
+
+def test_one_value_in_two_places_is_counted_together() -> None:
+    faint = comb.single(
+        [
+            Meaning(state=State.EMPTY, value="", probability=0.5),
+            Meaning(state=State.WRITTEN, value="1", probability=0.5),
+        ]
+    )
+    ranked = {one.value: one.probability for one in comb.join([faint, faint]) if one.state is not State.UNREADABLE}
+    assert ranked == pytest.approx({"1": 0.5, "11": 0.25, "": 0.25})
+
+
+def some_box(weights: list[float]) -> list[Meaning]:
+    """A box that is empty or holds a 3; the last weight is of what cannot be read."""
+    total = sum(weights)
+    return comb.single(
+        [
+            Meaning(state=State.WRITTEN if value else State.EMPTY, value=value, probability=weight / total)
+            for value, weight in zip(("", "3"), weights, strict=False)
+        ]
+    )
+
+
+@given(st.lists(st.lists(st.integers(1, 1000).map(lambda weight: weight**2 / 1e6), min_size=3, max_size=3), max_size=4))
+def test_joined_values_against_brute_force(weights: list[list[float]]) -> None:
+    boxes = [some_box(each) for each in weights]
+    expected: dict[str, float] = {}
+    for chosen in product(*boxes):
+        text = "".join(one.value or " " for one in chosen)
+        if " " not in text.strip() and all(one.state is not State.UNREADABLE for one in chosen):
+            probability = float(np.prod([one.probability for one in chosen]))
+            expected[text.strip()] = expected.get(text.strip(), 0.0) + probability
+    ranked = {one.value: one.probability for one in comb.join(boxes) if one.state is not State.UNREADABLE}
+    assert ranked == pytest.approx(expected)

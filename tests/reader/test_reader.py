@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sheetwatch.domain import ConfigError, Field, FieldKind, Reading, State
+from sheetwatch.domain import Alternative, ConfigError, Field, FieldKind, Reading, State
 from sheetwatch.reader import Reader, load_reader
 from sheetwatch.reader.manifest import load_manifest
 from sheetwatch.reader.reader import SHIPPED
@@ -74,7 +74,11 @@ def test_any_crop_gives_an_honest_reading(reader: Reader, rows: int, columns: in
     (reading,) = reader.read_cells([cell], field)
     assert 0.0 <= reading.probability < 1.0
     assert (reading.value != "") == (reading.state is State.WRITTEN)
-    assert len(reading.alternatives) <= 3
+    assert len(reading.alternatives) <= 8
+    assert len(reading.boxes) == (comb or 0)
+    for box in reading.boxes:
+        assert all(len(one.value) <= 1 for one in box)
+        assert sum(one.probability for one in box) <= 1.0 + 1e-9
     assert reading.probability + sum(other.probability for other in reading.alternatives) <= 1.0 + 1e-9
 
 
@@ -192,3 +196,10 @@ def test_a_comb_is_read_box_by_box(reader: Reader, shared_data: Path) -> None:
     field = Field(name="student_number", kind=FieldKind.DIGITS, comb=16)
     (reading,) = reader.read_cells([inner], field)
     assert (reading.state, reading.value) == (State.WRITTEN, "0001250981")
+
+
+def test_what_is_shown_is_short() -> None:
+    others = tuple(Alternative(value=str(value), probability=0.1) for value in range(8))
+    reading = Reading(value="9", state=State.WRITTEN, probability=0.2, alternatives=others, boxes=(others, others))
+    shown = Reading(value="9", state=State.WRITTEN, probability=0.2, alternatives=others[:3])
+    assert reading.shown() == shown

@@ -104,7 +104,7 @@ def _field(found: Reading) -> dict[str, Any]:
         "value": found.value,
         "state": str(found.state),
         "probability": _finite(found.probability, 6),
-        "alternatives": [[other.value, _finite(other.probability, 6)] for other in found.alternatives],
+        "alternatives": [[other.value, _finite(other.probability, 6)] for other in found.alternatives[:3]],
     }
 
 

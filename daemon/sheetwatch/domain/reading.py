@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from sheetwatch.domain.verdict import Verdict
+
+_SHOWN_ALTERNATIVES = 3
 
 
 class State(StrEnum):
@@ -37,13 +39,19 @@ class Reading:
     """What one cell says.
 
     `value` is canonical text: "" for nothing, "0", "7", "7.5", "0012". `probability` is calibrated: of the readings
-    with 0.99, 99 in 100 are right. `alternatives` come likeliest first.
+    with 0.99, 99 in 100 are right. `alternatives` come likeliest first. `boxes`: of a comb, what each box may hold,
+    likeliest first, "" being an empty box; what is missing to 1 is the probability that the box cannot be read.
     """
 
     value: str
     state: State
     probability: float
     alternatives: tuple[Alternative, ...] = ()
+    boxes: tuple[tuple[Alternative, ...], ...] = ()
+
+    def shown(self) -> Reading:
+        """As people see it and the ledger keeps it: with the likeliest runners-up, without the boxes."""
+        return replace(self, alternatives=self.alternatives[:_SHOWN_ALTERNATIVES], boxes=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
+from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,8 @@ if TYPE_CHECKING:
 
     Grey = npt.NDArray[np.uint8]
 
-_KEPT = 8  # joined values carried from box to box
+_KEPT = 16  # joined values carried from box to box
 _GAP = " "  # an empty box while joining
-_FILLED_IN_ONE_RUN = re.compile(r" *[0-9]+ *")
 
 
 def split(cell: Grey, boxes: int) -> list[Grey]:
@@ -41,32 +39,35 @@ def single(box: Sequence[Meaning]) -> list[Meaning]:
 def join(boxes: Sequence[Sequence[Meaning]]) -> list[Meaning]:
     """The likeliest values of the whole comb, likeliest first, each with the product of its boxes' probabilities.
 
-    Boxes may be empty before and after the digits, not between them. When no box is filled the comb is empty.
+    Boxes may be empty before and after the digits, not between them. When no box is filled the comb is empty. All
+    that is not returned counts as unreadable.
     """
-    partial = [Meaning(state=State.WRITTEN, value="", probability=1.0)]
+    joined: list[tuple[str, float]] = [("", 1.0)]
     for box in boxes:
-        longer = [_appended(head, tail) for head in partial for tail in box]
-        partial = sorted(longer, key=lambda one: -one.probability)[:_KEPT]
-    return _settled(partial)
+        longer = [
+            (head + (tail.value or _GAP), probability * tail.probability)
+            for head, probability in joined
+            for tail in box
+            if tail.state is not State.UNREADABLE and not (tail.value and _is_ended(head))
+        ]
+        joined = sorted(longer, key=lambda one: -one[1])[:_KEPT]
+    return _settled(joined)
 
 
-def _appended(head: Meaning, tail: Meaning) -> Meaning:
-    probability = head.probability * tail.probability
-    if State.UNREADABLE in (head.state, tail.state):
-        return Meaning(state=State.UNREADABLE, value="", probability=probability)
-    return Meaning(state=State.WRITTEN, value=head.value + (tail.value or _GAP), probability=probability)
+def _is_ended(head: str) -> bool:
+    """Whether an empty box has followed the digits."""
+    return head.lstrip(_GAP).endswith(_GAP)
 
 
-def _settled(joined: list[Meaning]) -> list[Meaning]:
-    """Gaps resolved; whatever cannot be read counted together."""
-    readable: list[Meaning] = []
-    for one in joined:
-        if one.state is State.UNREADABLE:
-            continue
-        if not one.value.strip():
-            readable.append(replace(one, state=State.EMPTY, value=""))
-        elif _FILLED_IN_ONE_RUN.fullmatch(one.value):
-            readable.append(replace(one, value=one.value.strip()))
-    rest = max(0.0, 1.0 - sum(one.probability for one in readable))
+def _settled(joined: list[tuple[str, float]]) -> list[Meaning]:
+    """One meaning for each value, wherever in the comb it stands."""
+    values: dict[str, float] = defaultdict(float)
+    for text, probability in joined:
+        values[text.strip(_GAP)] += probability
+    readable = [
+        Meaning(state=State.WRITTEN if value else State.EMPTY, value=value, probability=probability)
+        for value, probability in values.items()
+    ]
+    rest = max(0.0, 1.0 - sum(values.values()))
     unreadable = Meaning(state=State.UNREADABLE, value="", probability=rest)
     return sorted([*readable, unreadable], key=lambda one: -one.probability)

@@ -16,7 +16,7 @@ from sheetwatch.reader.normalise import prepare
 from sheetwatch.shipped import shipped_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Grey = npt.NDArray[np.uint8]
 
 SHIPPED = "digits-1"
-_ALTERNATIVES = 3
+_ALTERNATIVES = 8  # rosters and sums may settle on a far one; people are shown fewer
 _LEAST_ALTERNATIVE = 1e-6
 
 
@@ -71,7 +71,7 @@ class Reader:
         box = replace(field, kind=FieldKind.DIGITS, length=1, comb=None)
         calibration = self._manifest.box_calibration or self._manifest.calibration
         boxes = [comb.single(self._meanings(part, box, calibration)) for part in comb.split(cell, field.comb)]
-        return _reading(comb.join(boxes))
+        return replace(_reading(comb.join(boxes)), boxes=tuple(map(_likely, boxes)))
 
     def _meanings(self, cell: Grey, field: Field, calibration: Calibration) -> list[Meaning]:
         """What one box may hold, calibrated, likeliest first."""
@@ -93,10 +93,18 @@ class Reader:
 
 def _reading(ranked: list[Meaning]) -> Reading:
     best, *others = ranked
-    likely = [one for one in others if one.state is not State.UNREADABLE and one.probability > _LEAST_ALTERNATIVE]
     return Reading(
         value=best.value,
         state=best.state,
         probability=best.probability,
-        alternatives=tuple(Alternative(value=one.value, probability=one.probability) for one in likely[:_ALTERNATIVES]),
+        alternatives=_likely(others)[:_ALTERNATIVES],
+    )
+
+
+def _likely(ranked: Iterable[Meaning]) -> tuple[Alternative, ...]:
+    """What can be read and is not out of the question."""
+    return tuple(
+        Alternative(value=one.value, probability=one.probability)
+        for one in ranked
+        if one.state is not State.UNREADABLE and one.probability > _LEAST_ALTERNATIVE
     )
