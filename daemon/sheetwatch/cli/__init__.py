@@ -28,6 +28,7 @@ _COMMANDS = {
     "review": "list, show, correct or discard the pages that need a person",
     "export": "write the accepted rows again, as CSV or XLSX",
     "train": "train a model from a recipe",
+    "evaluate": "measure a model on handwriting it never saw",
     "template": "show a template, or import one from a list of boxes",
 }
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
