@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sheetwatch.reader.decode import exact_probability, frames_of, n_best
+from sheetwatch.reader.decode import condensed, exact_probability, frames_of, n_best
 from sheetwatch.reader.vocabulary import BLANK, CLASSES, SYMBOLS
 
 
@@ -55,6 +55,28 @@ def test_the_beam_as_used_finds_the_likeliest_string(case: tuple[npt.NDArray[np.
     frames, classes = case
     best = max(every_string(frames, classes).values())
     assert n_best(frames)[0].probability == pytest.approx(best, abs=1e-12)
+
+
+@st.composite
+def mostly_blank(draw: st.DrawFn) -> npt.NDArray[np.float64]:
+    """Twelve frames, two of them with a symbol, the others surely blank but for a trace of symbols."""
+    frames = np.zeros((12, CLASSES))
+    frames[:, BLANK] = 1.0
+    for row in range(12):
+        frames[row, draw(st.integers(0, BLANK - 1))] += draw(st.floats(0.0, 0.005))
+    for row in draw(st.lists(st.integers(0, 11), min_size=2, max_size=2, unique=True)):
+        frames[row, draw(st.integers(0, BLANK - 1))] += draw(st.floats(1.0, 50.0))
+    return frames / frames.sum(axis=1, keepdims=True)
+
+
+@given(mostly_blank())
+def test_condensing_keeps_the_probabilities_but_for_the_second_order(frames: npt.NDArray[np.float64]) -> None:
+    few = condensed(frames)
+    assert len(few) <= 10
+    for spelling in n_best(frames, count=6):
+        assert exact_probability(few, spelling.text) == pytest.approx(
+            exact_probability(frames, spelling.text), abs=0.012
+        )
 
 
 @given(lattices(), st.floats(0.3, 4.0))

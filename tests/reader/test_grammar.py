@@ -75,7 +75,7 @@ def test_spellings_of_one_value_are_summed() -> None:
         MARK,
     )
     assert ranked[0].value == "7.5"
-    assert ranked[0].probability == pytest.approx(0.55)
+    assert ranked[0].probability / ranked[1].probability == pytest.approx(0.55 / 0.4)
     assert ranked[1].value == "9"
     assert sum(meaning.probability for meaning in ranked) == pytest.approx(1.0)
 
@@ -87,6 +87,16 @@ def test_a_value_out_of_range_stays_when_it_is_clear_and_yields_when_it_is_not()
     assert doubtful[0].value == "1.5"
     assert doubtful[0].probability < 0.95
     assert doubtful[1].value == "14.5"
+
+
+def test_what_nobody_writes_outweighs_a_value_only_when_it_is_far_likelier() -> None:
+    noise = meanings([Spelling(text="7", probability=0.6), Spelling(text="½7", probability=0.4)], MARK)
+    assert noise[0].value == "7"
+    assert noise[0].probability > 0.95
+    reject = meanings([Spelling(text="x", probability=0.9), Spelling(text="7", probability=0.1)], MARK)
+    assert reject[0].state is State.UNREADABLE
+    missed = meanings([Spelling(text="7", probability=0.5)], MARK)
+    assert 0.9 < missed[0].probability < 1.0
 
 
 @given(st.lists(st.tuples(st.text(SYMBOLS, max_size=4), st.floats(0, 0.2)), max_size=5, unique_by=lambda pair: pair[0]))

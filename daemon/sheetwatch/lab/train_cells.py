@@ -6,7 +6,7 @@ Each composed cell is shown several times, varied: composing costs as much as fi
 from __future__ import annotations
 
 import multiprocessing
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ from sheetwatch.reader.normalise import HEIGHT, WIDTHS, prepare
 from sheetwatch.reader.vocabulary import SYMBOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from multiprocessing.pool import AsyncResult, Pool
     from pathlib import Path
 
     import numpy.typing as npt
@@ -94,13 +95,24 @@ def batches(
     jobs = (Job(seed=seed, number=number, views=views) for number in range(-(-cells // (CHUNK * views))))
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, _start, (folder, held_out)) as pool:
-        for made in pool.imap(_compose, jobs):
+        for made in _a_little_ahead(pool, jobs, 2 * processes):
             for picture, label in made:
                 waiting[picture.shape[1]].append((picture, label))
             for width in WIDTHS:
                 while len(waiting[width]) >= _BATCH[width]:
                     taken, waiting[width] = waiting[width][: _BATCH[width]], waiting[width][_BATCH[width] :]
                     yield batch_of(taken)
+
+
+def _a_little_ahead(pool: Pool, jobs: Iterable[Job], ahead: int) -> Iterator[Labelled]:
+    """The jobs' cells in order, at most so many chunks ahead of what is taken; a pool alone would fill the memory."""
+    under_way: deque[AsyncResult[Labelled]] = deque()
+    for job in jobs:
+        under_way.append(pool.apply_async(_compose, (job,)))
+        if len(under_way) > ahead:
+            yield under_way.popleft().get()
+    while under_way:
+        yield under_way.popleft().get()
 
 
 def batch_of(cells: Labelled) -> Batch:

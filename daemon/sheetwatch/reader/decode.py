@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     # a prefix with the probability that it ends on a blank, and on its last symbol
     Prefixes = dict[str, tuple[float, float]]
 
+_SURELY_BLANK = 0.98  # runs of such frames are condensed into one
 _NEGLIGIBLE = 1e-6  # strings that are so much less likely than the best are not followed
 _BEAM = 16
 _RESCORED = 1e-3  # strings likelier than this are scored exactly; for the others the search is near enough
@@ -45,12 +47,35 @@ def n_best(frames: Frames, count: int = 8, beam: int = _BEAM) -> list[Spelling]:
     frames: float64 (T, 15), probabilities. Prefix beam search (Graves 2012) finds them; those that matter are scored
     again by the forward algorithm, exactly. What is not returned has the probability that is left to 1.
     """
-    found = sorted(_prefixes(frames, beam).items(), key=lambda item: -sum(item[1]))[:count]
+    few = condensed(frames)
+    found = sorted(_prefixes(few, beam).items(), key=lambda item: -sum(item[1]))[:count]
     spellings = [
-        Spelling(text=text, probability=exact_probability(frames, text) if sum(ends) > _RESCORED else sum(ends))
+        Spelling(text=text, probability=exact_probability(few, text) if sum(ends) > _RESCORED else sum(ends))
         for text, ends in found
     ]
     return sorted(spellings, key=lambda spelling: (-spelling.probability, spelling.text))
+
+
+def condensed(frames: Frames) -> Frames:
+    """The inside of each run of nearly surely blank frames as one frame, which holds a symbol where one of them did.
+
+    The first and last frame of a run stay, so that a faint second 1 is not taken for the first one. Only strings with
+    two symbols inside one run are lost: their probability is of second order.
+    """
+    sure = frames[:, BLANK] > _SURELY_BLANK
+    inside = sure.copy()
+    inside[1:] &= sure[:-1]
+    inside[:-1] &= sure[1:]
+    edges = [0, *(np.flatnonzero(inside[1:] != inside[:-1]) + 1).tolist(), len(frames)]
+    parts = [_as_one(frames[a:b]) if inside[a] else frames[a:b] for a, b in pairwise(edges)]
+    return np.concatenate(parts)
+
+
+def _as_one(run: Frames) -> Frames:
+    blanks = run[:, BLANK]
+    one = (run / blanks[:, None]).sum(axis=0, keepdims=True)
+    one[0, BLANK] = 1.0
+    return np.asarray(one * blanks.prod())
 
 
 def exact_probability(frames: Frames, text: str) -> float:
