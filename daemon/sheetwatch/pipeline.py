@@ -1,4 +1,4 @@
-"""The flow of one page: aligned to a template, cut into cells, read, judged.
+"""The flow of one page: aligned to a template, cut into cells, read, settled by its sums and rosters, judged.
 
 A newcomer starts here.
 """
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from sheetwatch.domain import Accept, Field, Limits, PageReading, Reading, ReasonCode, ScanError, Template, Verdict
-from sheetwatch.rules import judge
+from sheetwatch.rules import judge, settle
 from sheetwatch.vision.align import Misfit, align
 from sheetwatch.vision.blank import is_blank
 from sheetwatch.vision.cells import cut_cells
 from sheetwatch.vision.decode import Scan, open_scan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -61,17 +61,16 @@ def read_page(
         return _unread(misfit)
     cells = cut_cells(grey, template, alignment)
     readings = reader.read_cells([cell.grey for cell in cells], template.fields)
-    named = {
-        field.name: _doubted(reading) if cell.doubtful else reading
-        for field, cell, reading in zip(template.fields, cells, readings, strict=True)
-    }
+    doubtful = {field.name for field, cell in zip(template.fields, cells, strict=True) if cell.doubtful}
+    ink = _doubted(dict(zip((field.name for field in template.fields), readings, strict=True)), doubtful)
     accept = accept or Accept()
+    settled = _doubted(settle(template, ink, accept), doubtful)
     return PageReading(
-        verdict=judge(template, named, accept, threshold=reader.threshold(accept.max_field_error)),
+        verdict=judge(template, settled, accept, reader.threshold(accept.max_field_error), ink=ink),
         template=template.name,
         template_revision=template.revision,
         alignment=alignment,
-        fields=named,
+        fields=settled,
         model=reader.model_id,
     )
 
@@ -106,9 +105,14 @@ def read_scan_page(
     return read_page(page.grey, templates, reader, accept)
 
 
-def _doubted(reading: Reading) -> Reading:
-    """Never be certain of a number where the crop may not show what was written."""
-    return replace(reading, probability=min(reading.probability, _DOUBTFUL_PROBABILITY))
+def _doubted(readings: Mapping[str, Reading], doubtful: Container[str]) -> dict[str, Reading]:
+    """Never be certain of a number where the crop may not show what was written, not even when the sum is right."""
+    return {
+        name: replace(reading, probability=min(reading.probability, _DOUBTFUL_PROBABILITY))
+        if name in doubtful
+        else reading
+        for name, reading in readings.items()
+    }
 
 
 def _unread(misfit: Misfit) -> PageReading:

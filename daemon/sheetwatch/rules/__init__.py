@@ -1,6 +1,7 @@
 """Rules: readings in, verdict out. Ranges, steps, required fields, rosters and sums; all in exact decimals.
 
-A written total is compared, never believed: one that matches does not lower the bar for any reading.
+First `settle` lets the known numbers of a roster and the written totals say what they know about the readings; then
+`judge` asks whether each reading is certain enough and whether the values fit the template.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sheetwatch.domain import Accept, Reason, Template, Verdict
-from sheetwatch.rules.confidence import doubt
+from sheetwatch.rules.confidence import Bar, doubts
+from sheetwatch.rules.settle import settle
 from sheetwatch.rules.sums import sum_reasons
 from sheetwatch.rules.values import canonical_value, value_reasons
 
@@ -17,22 +19,28 @@ if TYPE_CHECKING:
 
     from sheetwatch.domain import Reading
 
-__all__ = ["canonical_value", "check_values", "judge"]
+__all__ = ["canonical_value", "check_values", "judge", "settle"]
 
 
 def judge(
     template: Template,
     readings: Mapping[str, Reading],
-    accept: Accept,  # noqa: ARG001 - `examiner_slip` weighs totals once readings are decoded jointly
+    accept: Accept,
     threshold: float,
+    *,
+    ink: Mapping[str, Reading] | None = None,
 ) -> Verdict:
     """Judge a page: accepted when every field is read for certain and the values fit the template.
 
-    readings: one per field of the template. threshold: the probability that a reading must reach.
+    readings: one per field of the template, settled. threshold: the probability that a reading must reach; a reading
+    that only the settling brought there must also be likelier than 1 - `max_field_error` by itself, for the threshold
+    was proven on readings by the ink. ink: the readings before they were settled; None: `readings` are.
     """
-    doubts = (doubt(field.name, readings[field.name], threshold) for field in template.fields)
     known = {name: _known_value(reading) for name, reading in readings.items()}
-    return Verdict(reasons=(*(reason for reason in doubts if reason), *_against_template(template, known)))
+    against = _against_template(template, known)
+    bar = Bar(threshold=threshold, settled=max(threshold, 1.0 - accept.max_field_error))
+    names = [field.name for field in template.fields]
+    return Verdict(reasons=(*doubts(names, readings, ink or readings, bar, against), *against))
 
 
 def check_values(template: Template, values: Mapping[str, str]) -> tuple[Reason, ...]:

@@ -2,12 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sheetwatch.domain import Reason, ReasonCode, State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
     from sheetwatch.domain import Reading
+
+_SUSPECT = 0.9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """How likely a reading must be: `threshold` by the ink alone, `settled` where the sums or a roster made it so."""
+
+    threshold: float
+    settled: float
+
+    def clear(self, reading: Reading, ink: Reading) -> bool:
+        """Whether the ink alone makes this settled reading certain enough."""
+        same = reading.value == ink.value and ink.state is not State.UNREADABLE
+        return same and ink.probability >= self.threshold
+
+
+def doubts(
+    names: Iterable[str],
+    readings: Mapping[str, Reading],
+    ink: Mapping[str, Reading],
+    bar: Bar,
+    against: Sequence[Reason],
+) -> Iterator[Reason]:
+    """The reasons for review of the readings that are not certain enough.
+
+    against: what else speaks against the page. Where a sum does not match, every mark becomes a little doubtful; then
+    those that are clear by themselves are named only when they are likely suspects, as the page is reviewed anyway.
+    """
+    mismatch = any(reason.code is ReasonCode.SUM_MISMATCH for reason in against)
+    for name in names:
+        clear = bar.clear(readings[name], ink[name])
+        if mismatch and clear and readings[name].probability >= _SUSPECT:
+            continue
+        reason = doubt(name, readings[name], bar.threshold if clear else bar.settled)
+        if reason:
+            yield reason
 
 
 def doubt(name: str, reading: Reading, threshold: float) -> Reason | None:

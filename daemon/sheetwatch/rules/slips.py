@@ -1,0 +1,90 @@
+"""What an examiner writes as the total of marks: their sum, or, now and then, a slip.
+
+A slip is by 1, 10, a half, 2 or 5 in seven cases of ten (miscounted, a carry forgotten, a half overlooked); in the
+others by anything up to the largest mark (one left out, one counted twice), or any total at all. The shares are
+judgement, not measurement. Common slips weigh more so that a total that is off by one of them convinces least.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Integers = npt.NDArray[np.intp]
+
+COMMON_SLIPS = {Fraction(1): 6, Fraction(1, 2): 5, Fraction(10): 4, Fraction(2): 2, Fraction(5): 1}
+"""Differences, either way, and how often one is met against the others."""
+
+COMMON, ONE_MARK, ANY_TOTAL = 0.70, 0.15, 0.15
+"""The shares of slips by a common difference, by up to one mark, and to just any total."""
+
+
+class Slips:
+    """How likely each written total is for each sum, in whole units.
+
+    allowed: float64 (K,), 1 for the totals that the field allows, else 0; sums, too, run from 0 to K - 1.
+    largest_mark: in units. unit: one unit as a number. slip: how often a person adds wrongly.
+    """
+
+    def __init__(self, *, allowed: Floats, largest_mark: int, unit: Fraction, slip: float) -> None:
+        self._allowed = allowed
+        self._reach = largest_mark
+        self._slip = slip
+        self._common = [(int(units), share) for units, share in _common(unit) if units < len(allowed)]
+        self._any_total = ANY_TOTAL / float(allowed.sum())
+        self._possible = self._spread(allowed)
+
+    def totals(self, sums: Floats) -> Floats:
+        """From how likely each sum is to how likely each total is. float64 (..., K) both."""
+        wrong = self._spread(sums / self._possible)
+        return self._allowed * ((1.0 - self._slip) * sums + self._slip * wrong)
+
+    def sums(self, totals: Floats) -> Floats:
+        """From how well each total fits to how well each sum fits, the transpose. float64 (..., K) both."""
+        fits = self._allowed * totals
+        return (1.0 - self._slip) * fits + self._slip * self._spread(fits) / self._possible
+
+    def _spread(self, weights: Floats) -> Floats:
+        """Weights moved by each difference that a slip makes, as often as it does; symmetric."""
+        everywhere = weights.sum(axis=-1, keepdims=True) * self._any_total
+        one_mark = ONE_MARK / (2 * self._reach)
+        spread: Floats = everywhere + one_mark * (_window(weights, self._reach) - weights)
+        for units, share in self._common:
+            part = share * weights
+            spread[..., units:] += part[..., :-units]
+            spread[..., :-units] += part[..., units:]
+        return spread
+
+
+def _common(unit: Fraction) -> Iterator[tuple[Fraction, float]]:
+    """The common differences in units, with the share of slips that are such a difference in one direction."""
+    for difference, times in COMMON_SLIPS.items():
+        if not (difference / unit) % 1:
+            yield difference / unit, COMMON * times / (2 * sum(COMMON_SLIPS.values()))
+
+
+def _window(weights: Floats, reach: int) -> Floats:
+    """At each place the sum of the weights at most `reach` away."""
+    size = weights.shape[-1]
+    running = np.concatenate([np.zeros((*weights.shape[:-1], 1)), np.cumsum(weights, axis=-1)], axis=-1)
+    at = np.arange(size)
+    windowed: Floats = running[..., np.minimum(at + reach + 1, size)] - running[..., np.maximum(at - reach, 0)]
+    return np.maximum(windowed, weights)
+
+
+def rounded_places(count: int, unit: Fraction, how: str) -> Integers:
+    """For each sum in units the total in units that a person rounds it to. Returns int (count,)."""
+    sums = np.arange(count, dtype=np.intp)
+    if how == "none":
+        return sums
+    one = int(1 / unit)
+    whole = -(-sums // one) if how == "up" else (2 * sums + one) // (2 * one)  # nearest as in school: a half goes up
+    return whole * one
