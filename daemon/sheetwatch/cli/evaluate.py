@@ -107,13 +107,14 @@ def _check_out(out: Path) -> None:
 
 def _samples(args: argparse.Namespace) -> list[Sample]:
     """The sets of --data, then the user's own digits."""
-    from sheetwatch.lab.evaluate_samples import load_samples, sample_of  # noqa: PLC0415
+    from sheetwatch.lab.evaluate_samples import load_own, load_samples, sample_of  # noqa: PLC0415
 
     samples = load_samples(args.data, args.sets, args.every) if args.data else []
     for source in args.digits:
-        from sheetwatch.lab.labelled import load_labelled  # noqa: PLC0415
-
-        samples.append(sample_of(load_labelled(source), [one.name for one in samples], args.every))
+        own = load_own(source)
+        for warning in own.warnings:
+            print(f"sheetwatch: {warning}", file=sys.stderr)
+        samples.append(sample_of(own, [one.name for one in samples], args.every))
     return samples
 
 

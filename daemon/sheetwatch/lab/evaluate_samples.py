@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
 
 from sheetwatch.domain import Field, FieldKind, UsageError
 from sheetwatch.lab.evaluate import Kind, Sample
+from sheetwatch.lab.labelled import load_parts
 from sheetwatch.templates import load_template
 from sheetwatch.vision.align import align
 from sheetwatch.vision.cells import cut_cells
@@ -44,6 +45,15 @@ def load_samples(data: Path, names: Sequence[str] = (), every: int = 1) -> list[
     return [_load(data, name, every) for name in SETS if name in chosen]
 
 
+def load_own(source: Path) -> Labelled:
+    """A user's own digits; where they keep a test part apart from a training part, the test part.
+
+    Raises UsageError naming the file, the reason and the mend.
+    """
+    parts = load_parts(source)
+    return parts.test or parts.training
+
+
 def sample_of(labelled: Labelled, taken: Sequence[str], every: int = 1) -> Sample:
     """A user's own digits as one more set; its name differs from those that are `taken`."""
     name, number = labelled.name, 1
@@ -61,7 +71,7 @@ def _load(data: Path, name: str, every: int) -> Sample:
             f"{error.filename}: this file of the set {name!r} is missing; give --data a folder with dev/ and train/,"
             " or choose other sets with --set"
         ) from error
-    except (KeyError, ValueError, EOFError, BadZipFile) as error:
+    except (KeyError, ValueError, IndexError, EOFError, BadZipFile) as error:
         raise UsageError(f"the set {name!r} of {data} cannot be read ({error}); fetch its file again") from error
 
 
@@ -75,7 +85,7 @@ def _digilets_digits(data: Path, every: int) -> Sample:
 
 def _ink_sample(path: Path, name: str, every: int) -> Sample:
     """Digits stored as light ink on black."""
-    images, labels = _arrays(path, every)
+    images, labels = _images_and_labels(path, every)
     return Sample(name=name, cells=tuple(255 - images), labels=labels, field=DIGIT)
 
 
@@ -88,23 +98,22 @@ def _half_marks(data: Path, every: int) -> Sample:
 
 
 def _mark_sample(path: Path, name: str, every: int) -> Sample:
-    images, labels = _arrays(path, every)
+    images, labels = _images_and_labels(path, every)
     return Sample(name=name, cells=tuple(images), labels=labels, field=MARK)
 
 
 def _number_cells(data: Path, every: int) -> Sample:
     """Cells of different sizes, each padded to the largest."""
     path = data / "dev/number_cells.npz"
-    images, labels = _arrays(path, every)
-    with np.load(path, allow_pickle=False) as file:
-        sizes = file["sizes"][::every]
-    cells = tuple(image[:rows, :columns] for image, (rows, columns) in zip(images, sizes, strict=True))
+    images, labels = _images_and_labels(path, every)
+    (sizes,) = _arrays(path, "sizes")
+    cells = tuple(image[:rows, :columns] for image, (rows, columns) in zip(images, sizes[::every], strict=True))
     return Sample(name="number_cells", cells=cells, labels=labels, field=NUMBER)
 
 
 def _blank_cells(data: Path, every: int) -> Sample:
-    with np.load(data / "dev/blank_cells.npz", allow_pickle=False) as file:
-        cells = tuple(file["images"][::every])
+    (images,) = _arrays(data / "dev/blank_cells.npz", "images")
+    cells = tuple(images[::every])
     return Sample(name="blank_cells", cells=cells, labels=("",) * len(cells), field=MARK)
 
 
@@ -118,7 +127,7 @@ def _look_alikes(data: Path, every: int) -> Sample:
 
 
 def _letter_sample(data: Path, name: str, kind: Kind, keep: Callable[[str], bool], every: int) -> Sample:
-    images, labels = _arrays(data / "dev/digilets_letters.npz", 1)
+    images, labels = _images_and_labels(data / "dev/digilets_letters.npz", 1)
     kept = [number for number, letter in enumerate(labels) if keep(letter)][::every]
     return Sample(
         name=name,
@@ -129,12 +138,18 @@ def _letter_sample(data: Path, name: str, kind: Kind, keep: Callable[[str], bool
     )
 
 
-def _arrays(path: Path, every: int) -> tuple[Grey, tuple[str, ...]]:
-    with np.load(path, allow_pickle=False) as file:
-        images, labels = file["images"], file["labels"]
+def _images_and_labels(path: Path, every: int) -> tuple[Grey, tuple[str, ...]]:
+    images, labels = _arrays(path, "images", "labels")
     if len(images) != len(labels):
         raise ValueError(f"{len(images)} images and {len(labels)} labels")
     return images[::every], tuple(str(label) for label in labels[::every])
+
+
+def _arrays(path: Path, *names: str) -> list[Any]:
+    """Arrays of an .npz file. Opened here, because numpy leaves a damaged file open."""
+    with path.open("rb") as stream:
+        file = np.load(stream, allow_pickle=False)
+        return [file[name] for name in names]
 
 
 def _crescent(data: Path, _every: int) -> Sample:
