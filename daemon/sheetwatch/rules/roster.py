@@ -69,7 +69,9 @@ def _settled(reading: Reading, posterior: _Posterior) -> Reading:
         settled = replace(reading, probability=min(own, _SUREST))
     else:
         settled = reading
-    return replace(settled, alternatives=_others(settled, posterior))
+    others = _others(settled, posterior)
+    left = 1.0 - sum(one.probability for one in others)
+    return replace(settled, probability=max(0.0, min(settled.probability, left)), alternatives=others)
 
 
 def _others(settled: Reading, posterior: _Posterior) -> tuple[Alternative, ...]:
