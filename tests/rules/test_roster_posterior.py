@@ -284,6 +284,16 @@ def test_a_slip_that_the_ink_half_supports_is_not_certain() -> None:
     assert 0.98 < found.probability < 0.999
 
 
+def test_an_entry_that_the_ink_hardly_supports_does_not_win() -> None:
+    field = roster_field(["2104170052", *numbers(400, 10, 2)], 10)
+    found = on_roster(field, comb_reading([*clear("2104"), box(s7=0.985, s1=0.009), *clear("70052")]))
+    assert found.value == "2104770052"
+    assert found.alternatives[0].value == "2104170052"
+    assert found.probability < 0.5
+    cell = on_roster(replace(field, comb=None), cell_reading({"2104770052": 0.985, "2104170052": 0.009}))
+    assert cell.value == "2104770052"
+
+
 def test_a_number_that_fits_nobody_keeps_its_value() -> None:
     found = on_roster(roster_field(numbers(300, 8, 1), 8), comb_reading(clear("31415926", 0.9995)))
     assert (found.value, found.state) == ("31415926", State.WRITTEN)
@@ -347,6 +357,14 @@ def test_what_cannot_be_read_is_never_certain(blind: Iterable[int], most: float)
     assert found.value in {values[7], ""}
     assert found.state is State.UNREADABLE or found.probability < most
     assert on_roster(roster_field([values[7]], 12), comb_reading([()] * 12)).state is State.UNREADABLE
+
+
+def test_one_unreadable_digit_is_proposed_from_the_only_entry() -> None:
+    values = numbers(400, 12, 3)
+    boxes = [*clear(values[7][:4]), (), *clear(values[7][5:])]
+    found = on_roster(roster_field(values, 12), comb_reading(boxes))
+    assert (found.value, found.state) == (values[7], State.WRITTEN)
+    assert 0.85 < found.probability < 0.92
 
 
 def test_an_unreadable_digit_that_several_entries_may_hold_is_open() -> None:
