@@ -56,10 +56,11 @@ _SCHOOL: dict[str, tuple[str, ...]] = {
     ),
     "9": (
         "48,4 22,6 10,26 26,42 46,34! 52,60 40,92 10,98",
-        "50,5 24,5 10,24 24,44 45,40 51,56 44,86 14,100",
+        "46,6 24,4 10,22 24,44 48,34! 54,62 40,92 12,98",
         "52,8 28,2 10,20 22,42 46,30 52,8! 54,70 44,108 20,112 4,100",
         "46,14 26,4 10,24 28,42 48,20! 50,56 40,88 60,96",
         "50,10 20,4 8,28 28,44 48,30 50,10! 54,60 52,100",
+        "44,10 22,4 10,26 28,46 48,30 50,20! 56,56 42,90 14,96",
     ),
 }
 
@@ -148,7 +149,7 @@ def _three(rng: Rng) -> list[Corners]:
 def _seven(rng: Rng) -> list[Corners]:
     """A hook, a wavy roof, a stem that bends, and nearly always a bar."""
     wide = rng.uniform(0.4, 0.75)
-    hook = [(rng.uniform(-0.05, 0.06), rng.uniform(0.1, 0.3)), (0.04, 0.02)] if rng.random() < 0.6 else [(0.0, 0.05)]
+    hook = [(rng.uniform(-0.05, 0.04), rng.uniform(0.1, 0.22)), (0.04, 0.02)] if rng.random() < 0.6 else [(0.0, 0.05)]
     roof = [(wide * 0.4, rng.uniform(0.0, 0.1)), (wide, rng.uniform(-0.03, 0.06))]
     bottom = rng.uniform(-0.1, 0.5) * wide
     stem = [(wide * rng.uniform(0.6, 0.95), 0.35), ((wide + bottom) * rng.uniform(0.4, 0.6), 0.65), (bottom, 1.0)]

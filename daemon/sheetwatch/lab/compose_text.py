@@ -31,6 +31,8 @@ LOOKALIKES = frozenset("lIOoSZzsbgqBYyh|()[]{}!;:\"'`.,-_~/\\%<>^?&@=+$iDJU")
 _DRAWN_STRINGS = 0.3  # strings of a hand that UNIPEN lacks
 _DRAWN_SYMBOLS = 0.85  # of the digits in them
 _TICK_SHARE = 0.03
+_MOST_OVERLAP = 0.3  # of the narrower of two neighbours; more would hide a 1
+_FLATTEST = 0.6  # height over width of a letter that was not meant as a dash
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +104,7 @@ class Hand:
     def decimal(self, rng: Rng) -> Writing:
         """7.5, 12.25, .5, 7."""
         draw = rng.random()
-        whole = "" if draw < 0.06 else str(rng.integers(0, 10) if draw < 0.6 else rng.integers(10, 100))
+        whole = "" if draw < 0.02 else str(rng.integers(0, 10) if draw < 0.6 else rng.integers(10, 100))
         part = "5" if rng.random() < 0.4 else str(rng.integers(0, 10))
         if rng.random() < 0.15:
             part += "5" if rng.random() < 0.5 else str(rng.integers(0, 10))
@@ -172,8 +174,8 @@ class Hand:
             shift = np.array([reach * np.cos(angle), reach * np.sin(angle)], np.float32)
             over = [points + shift for points in glyph.strokes]
             return Writing((*first.strokes, *over), "x")
-        # one line through a 7 or a 0 would be a barred 7, a slashed 0; along a 1 it is a 1
-        strokes = [*first.strokes, *_strike(rng, wide, least=2 if old in {"0", "1", "7"} else 1)]
+        # one line through a 7 or a 0 would be a barred 7, a slashed 0; in the waist of a 3 nobody sees it
+        strokes = [*first.strokes, *_strike(rng, wide, least=2 if len(old) == 1 else 1)]
         if rng.random() < 0.45:
             new = self._string(rng, str(rng.integers(10)) if rng.random() < 0.7 else str(rng.integers(10, 100)))
             shift = np.array([wide + rng.uniform(0.15, 0.6), rng.normal(0, 0.15)], np.float32)
@@ -182,6 +184,14 @@ class Hand:
         return Writing(tuple(strokes), "x")
 
     def _reject(self, rng: Rng) -> Glyph:
+        """A letter or symbol; one that lost strokes and looks like a dash or a 1 is drawn again."""
+        while True:
+            glyph = self._letter(rng)
+            tall = max(float(points[:, 1].max()) for points in glyph.strokes)
+            if _FLATTEST * glyph.width < tall and glyph.width > 0.25:
+                return glyph
+
+    def _letter(self, rng: Rng) -> Glyph:
         if rng.random() < 0.75:
             return self._letters.of(rng, self._reject_letters[int(rng.integers(len(self._reject_letters)))])
         return self._symbols.of(rng, self._reject_symbols[int(rng.integers(len(self._reject_symbols)))])
@@ -219,12 +229,16 @@ def _in_a_row(rng: Rng, glyphs: list[Glyph], *, pointed: bool = False) -> list[P
         gap = max(gap, 0.08)
     uneven = rng.uniform(0.0, 0.08)
     strokes: list[Points] = []
-    left = 0.0
+    right = last_width = narrow = 0.0
     for glyph in glyphs:
         size = 1.0 + rng.normal(0, uneven)
+        room = max(gap * rng.uniform(0.6, 1.4), -_MOST_OVERLAP * min(glyph.width * size, last_width))
+        left = right + (room + narrow if strokes else 0.0)
         shift = np.array([left, rng.normal(0, uneven)], np.float32)
         strokes += [points * np.float32(size) + shift for points in glyph.strokes]
-        left += glyph.width * size + gap * rng.uniform(0.6, 1.4) + (0.12 if glyph.width < 0.15 else 0.0)
+        last_width = glyph.width * size
+        right = left + last_width
+        narrow = 0.12 if glyph.width < 0.15 else 0.0
     return strokes
 
 
@@ -235,7 +249,7 @@ def _point(rng: Rng) -> Glyph:
         tail = np.array([rng.uniform(-0.14, 0.02), rng.uniform(0.12, 0.28)])
         return Glyph((np.array([[0.14, base], [0.14 + tail[0], base + tail[1]]], np.float32),))
     angles = np.linspace(0, 2 * np.pi, 7)
-    dot = np.stack([np.cos(angles), np.sin(angles)], axis=1) * rng.uniform(0.025, 0.07) + np.array([0.1, base])
+    dot = np.stack([np.cos(angles), np.sin(angles)], axis=1) * rng.uniform(0.04, 0.085) + np.array([0.1, base])
     return Glyph((dot.astype(np.float32),))
 
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from sheetwatch.domain import UsageError
+from sheetwatch.lab.broken_samples import MISLABELLED
 from sheetwatch.lab.strokes import load_strokes
 from sheetwatch.reader.manifest import TrainingSet
 
@@ -96,9 +97,10 @@ def load_sources(folder: Path, *, held_out: bool = False) -> Sources:
 def _load_glyphs(folder: Path, name: str, share: float, *, held_out: bool) -> Glyphs:
     data = np.load(folder / f"{name}.npz", allow_pickle=False)
     images, labels = data["images"], data["labels"]
+    mine = ~np.isin(np.arange(len(images)), list(MISLABELLED.get(name, ())))
     if name in _UNSPLIT:
-        mine = (np.arange(len(images)) % 7 == 0) == held_out
-        images, labels = images[mine], labels[mine]
+        mine &= (np.arange(len(images)) % 7 == 0) == held_out
+    images, labels = images[mine], labels[mine]
     if name == "hwd1000":  # dark on light
         images = 255 - images
     return Glyphs(
