@@ -70,7 +70,7 @@ def read_page(
         template=template.name,
         template_revision=template.revision,
         alignment=alignment,
-        fields=settled,
+        fields={name: reading.shown() for name, reading in settled.items()},
         model=reader.model_id,
     )
 
