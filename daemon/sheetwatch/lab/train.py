@@ -12,7 +12,7 @@ import numpy as np
 
 import sheetwatch
 from sheetwatch.files import write_atomically
-from sheetwatch.lab.dataset import TRAINING_DATA
+from sheetwatch.lab.dataset import training_data
 from sheetwatch.lab.train_calibrate import calibrate, held_out_cells
 from sheetwatch.lab.train_cells import Batch, batches
 from sheetwatch.reader.manifest import Input, Manifest
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from sheetwatch.lab.dataset import OwnDigits
     from sheetwatch.lab.recipe import Recipe
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -37,11 +38,15 @@ _MOST_LOSS = 400.0  # of a cell; a label with no room in its frames has an infin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where training reads and writes. `data`: the training sets; `work`: weights on the way; `out`: the model."""
+    """Where training reads and writes.
+
+    `data`: the training sets; `work`: weights on the way; `out`: the model; `own`: a user's digits besides.
+    """
 
     data: Path
     work: Path
     out: Path
+    own: OwnDigits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +61,26 @@ class Fitting:
 def fit(
     recipe: Recipe, place: Place, *, processes: int = 1, threads: int = 2, report: Callable[[Fitting], None]
 ) -> Path:
-    """Fit the network; returns the file of its weights, which is also written on the way every 1000 steps."""
+    """Fit the network; returns the file of its weights (see `weights_file`).
+
+    They are also written on the way, every 1000 steps and when interrupted.
+    """
     import tensorflow as tf  # noqa: PLC0415 - takes seconds to load
 
     tf.keras.utils.set_random_seed(recipe.seed)
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     place.work.mkdir(parents=True, exist_ok=True)
-    weights = place.work / f"{recipe.name}.weights.h5"
-    stream = batches(place.data, cells=recipe.cells, seed=recipe.seed, views=recipe.views, processes=processes)
+    weights = weights_file(recipe, place)
+    stream = batches(
+        place.data, cells=recipe.cells, seed=recipe.seed, views=recipe.views, processes=processes, own=place.own
+    )
     _fit(recipe, stream, weights, report)
     return weights
+
+
+def weights_file(recipe: Recipe, place: Place) -> Path:
+    """Where `fit` keeps the weights."""
+    return place.work / f"{recipe.name}.weights.h5"
 
 
 def write_model(recipe: Recipe, place: Place, weights: Path, *, command: str) -> Path:
@@ -74,10 +89,10 @@ def write_model(recipe: Recipe, place: Place, weights: Path, *, command: str) ->
 
     model = build_network()
     model.load_weights(weights)
-    content = quantised(model, _samples(place.data, recipe.seed))
+    content = quantised(model, _samples(place, recipe.seed))
     path = place.out / f"{recipe.name}.tflite"
     run = Network(content, path).logits
-    held_out = held_out_cells(place.data, recipe.held_out, recipe.seed, run)
+    held_out = held_out_cells(place.data, recipe.held_out, recipe.seed, run, place.own)
     calibration, box_calibration, table = calibrate(held_out)
     manifest = Manifest(
         name=recipe.name,
@@ -92,7 +107,7 @@ def write_model(recipe: Recipe, place: Place, weights: Path, *, command: str) ->
         held_out_cells=recipe.held_out,
         training_cells=recipe.cells,
         training_command=command,
-        training_data=TRAINING_DATA,
+        training_data=training_data(place.own),
         program_version=sheetwatch.__version__,
     )
     place.out.mkdir(parents=True, exist_ok=True)
@@ -113,19 +128,22 @@ def _fit(recipe: Recipe, stream: Iterable[Batch], weights: Path, report: Callabl
     optimizer = tf.keras.optimizers.Adam(recipe.rate, global_clipnorm=5.0, use_ema=True, ema_momentum=0.999)
     step = _step(model, optimizer)
     seen, losses = 0, []
-    for number, batch in enumerate(stream, 1):
-        optimizer.learning_rate.assign(_rate(seen / recipe.cells, recipe.rate))
-        losses.append(float(step(batch.pictures, batch.labels, batch.lengths)))
-        seen += len(batch.pictures)
-        report(Fitting(cells=seen, of=recipe.cells, loss=float(np.mean(losses[-_AVERAGED_LOSSES:]))))
-        if number % _SAVE_EVERY == 0:
+    try:
+        for number, batch in enumerate(stream, 1):
+            optimizer.learning_rate.assign(_rate(seen / recipe.cells, recipe.rate))
+            losses.append(float(step(batch.pictures, batch.labels, batch.lengths)))
+            seen += len(batch.pictures)
+            report(Fitting(cells=seen, of=recipe.cells, loss=float(np.mean(losses[-_AVERAGED_LOSSES:]))))
+            if number % _SAVE_EVERY == 0:
+                _save(model, optimizer, weights)
+    finally:  # also when interrupted
+        if losses:
             _save(model, optimizer, weights)
-    _save(model, optimizer, weights)
 
 
-def _samples(folder: Path, seed: int) -> npt.NDArray[np.uint8]:
+def _samples(place: Place, seed: int) -> npt.NDArray[np.uint8]:
     """Pictures of the commonest width, to measure the ranges of the activations on."""
-    made = (batch.pictures for batch in batches(folder, cells=2048, seed=seed + 1))
+    made = (batch.pictures for batch in batches(place.data, cells=2048, seed=seed + 1, own=place.own))
     return np.concatenate([pictures for pictures in made if pictures.shape[2] == WIDTHS[0]])[:600]
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from sheetwatch.lab.dataset import OwnDigits
+
     Logits = npt.NDArray[np.float32]
     Floats = npt.NDArray[np.float64]
     Flags = npt.NDArray[np.bool_]
@@ -72,13 +74,17 @@ class Outcomes:
 
 
 def held_out_cells(
-    folder: Path, count: int, seed: int, run: Callable[[npt.NDArray[np.uint8]], Logits]
+    folder: Path,
+    count: int,
+    seed: int,
+    run: Callable[[npt.NDArray[np.uint8]], Logits],
+    own: OwnDigits | None = None,
 ) -> list[HeldOut]:
     """Compose cells from hands that were not trained on, as the pipeline cuts them, and run the network.
 
     One in five is as bad as scans get.
     """
-    composer = Composer(load_sources(folder, held_out=True), ordinary_share=0.8, as_cut=True)
+    composer = Composer(load_sources(folder, held_out=True, own=own), ordinary_share=0.8, as_cut=True)
     rng = np.random.default_rng([seed, 99])
     cells = []
     for number in range(count):

@@ -6,6 +6,7 @@ Each composed cell is shown several times, varied: composing costs as much as fi
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
+
+    from sheetwatch.lab.dataset import OwnDigits
 
     Picture = npt.NDArray[np.uint8]
     Labelled = list[tuple[Picture, str]]
@@ -56,9 +59,10 @@ class Job:
 _composer: Composer | None = None
 
 
-def _start(folder: Path, held_out: bool) -> None:  # noqa: FBT001 - a process pool passes positions only
+def _start(folder: Path, held_out: bool, own: OwnDigits | None) -> None:  # noqa: FBT001 - a pool passes positions only
     global _composer  # noqa: PLW0603 - the sources are loaded once in each worker process
-    _composer = Composer(load_sources(folder, held_out=held_out))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches every process; the parent decides
+    _composer = Composer(load_sources(folder, held_out=held_out, own=own))
 
 
 def _compose(job: Job) -> Labelled:
@@ -88,13 +92,20 @@ def _varied(picture: Picture, rng: Rng) -> Picture:
 
 
 def batches(
-    folder: Path, *, cells: int, seed: int, views: int = 1, processes: int = 1, held_out: bool = False
+    folder: Path,
+    *,
+    cells: int,
+    seed: int,
+    views: int = 1,
+    processes: int = 1,
+    held_out: bool = False,
+    own: OwnDigits | None = None,
 ) -> Iterator[Batch]:
-    """Batches until about this many cells were shown, each composed cell `views` times."""
+    """Batches until about this many cells were shown, each composed cell `views` times; `own`: with a user's digits."""
     waiting: dict[int, Labelled] = defaultdict(list)
     jobs = (Job(seed=seed, number=number, views=views) for number in range(-(-cells // (CHUNK * views))))
     context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, _start, (folder, held_out)) as pool:
+    with context.Pool(processes, _start, (folder, held_out, own)) as pool:
         for made in _a_little_ahead(pool, jobs, 2 * processes):
             for picture, label in made:
                 waiting[picture.shape[1]].append((picture, label))
