@@ -13,6 +13,7 @@ import psutil
 
 # Opened once per process by libraries and kept on purpose.
 _KEPT = ("/dev/null", "/dev/urandom", "/dev/random", "/proc/")
+_FONTS = "/mpl-data/fonts/"  # Matplotlib keeps those open that it has drawn with
 _PATIENCE_S = 5.0
 
 
@@ -73,6 +74,6 @@ def _target(descriptor: str) -> str | None:
         target = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115
     except OSError:
         return None
-    if target.startswith(_KEPT) or target.startswith("pipe:"):
+    if target.startswith(_KEPT) or target.startswith("pipe:") or _FONTS in target:
         return None  # multiprocessing's tracker keeps a pipe; a leaked worker shows as a process
     return target.partition(":[")[0]

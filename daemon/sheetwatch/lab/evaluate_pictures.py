@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from sheetwatch.lab.evaluate_columns import LISTED_MISTAKES, written_probability
 from sheetwatch.lab.train_calibrate import upper_bound
 from sheetwatch.lettering import draw_text, text_width
-from sheetwatch.names import safe_stem
+from sheetwatch.names import plain_text, safe_stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,8 +149,13 @@ def _figure(width_in: float, height_in: float, title: str) -> Any:
     from matplotlib.figure import Figure  # noqa: PLC0415 - costs 300 ms, and is not installed everywhere
 
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(_drawable(title), fontsize=11, parse_math=False)
     return figure
+
+
+def _drawable(title: str) -> str:
+    """What a diagram's font has for certain; the full name stands in the page and in the file's name."""
+    return plain_text(title).encode("ascii", "replace").decode("ascii")
 
 
 def _confusion(name: str, confusion: Confusion) -> Any:

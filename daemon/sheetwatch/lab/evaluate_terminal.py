@@ -18,6 +18,7 @@ from sheetwatch.lab.evaluate_columns import (
     headline,
     letters_line,
 )
+from sheetwatch.names import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +47,10 @@ def print_tables(evaluation: Evaluation, console: Console) -> None:
 def markdown(evaluation: Evaluation) -> str:
     """The figures as a Markdown table, for a model card."""
     titles = ["set", *(column.title for column in MARKDOWN)]
-    rows = [[one.name.replace("|", "\\|"), *(column.text(one) for column in MARKDOWN)] for one in evaluation.scored]
+    rows = [
+        [plain_text(one.name).replace("|", "\\|"), *(column.text(one) for column in MARKDOWN)]
+        for one in evaluation.scored
+    ]
     lines = ["| " + " | ".join(row) + " |" for row in (titles, ["---", *["---:"] * len(MARKDOWN)], *rows)]
     return "\n".join([headline(evaluation), "", *lines, "", *_letter_lines(evaluation)]).rstrip() + "\n"
 
