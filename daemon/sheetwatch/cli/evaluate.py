@@ -127,11 +127,15 @@ def _console() -> Console:
 
 
 def _write(evaluation: Evaluation, args: argparse.Namespace) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
     from sheetwatch.lab.evaluate_files import write_evaluation  # noqa: PLC0415
 
     thinned = f", one cell in {args.every} of each set" if args.every > 1 else ""
     made_by = f"Measured by sheetwatch {__version__} on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC{thinned}"
-    for path in write_evaluation(evaluation, args.out, made_by):
+    with Console(stderr=True).status("drawing pictures, workbook and page"):
+        written = write_evaluation(evaluation, args.out, made_by)
+    for path in written:
         print(path, file=sys.stderr)
 
 

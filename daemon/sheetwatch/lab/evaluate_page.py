@@ -45,8 +45,9 @@ a { color: var(--link); } nav a { display: inline-block; padding: .3rem .8rem .3
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding: .3rem 0; }
 th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-thead th { background: var(--shade); }
-th:first-child { text-align: left; position: sticky; left: 0; } tbody th { background: var(--paper); }
+thead th { background: var(--shade) padding-box; }
+th:first-child { text-align: left; position: sticky; left: 0; }
+tbody th { background: var(--paper) padding-box; }
 tbody.joint { border-top: 2px solid var(--soft); }
 td.hit { font-weight: 600; } td.miss { color: var(--bad); font-weight: 600; }
 .diagrams { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
