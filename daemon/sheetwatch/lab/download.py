@@ -87,18 +87,18 @@ def fetch_mnist(
     *,
     mirrors: Sequence[str] = MIRRORS,
     files: Sequence[RemoteFile] = MNIST_FILES,
-    advance: Callable[[str, int], None] = lambda _name, _bytes: None,
+    report: Callable[[str, int, int], None] = lambda _name, _done, _of: None,
 ) -> Path:
     """Fetch what is not there yet; returns the folder. A file that is there and whole is not fetched again.
 
-    `advance` is told the file's name and how many more bytes of it came. Files are renamed into place only when they
-    are whole and right. Raises EnvironmentFault naming each mirror and its reason; OSError when the folder cannot be
-    written.
+    `report` is told the file's name, how many bytes of it came, and of how many. Files are renamed into place only
+    when they are whole and right. Raises EnvironmentFault naming each mirror and its reason; OSError when the folder
+    cannot be written.
     """
     make_folder(folder)
     for file in files:
         if not _is_there(folder / file.name, file):
-            write_atomically(folder / file.name, _from_any(mirrors, file, folder, advance))
+            write_atomically(folder / file.name, _from_any(mirrors, file, folder, report))
     return folder
 
 
@@ -111,12 +111,12 @@ def _is_there(path: Path, file: RemoteFile) -> bool:
     return True
 
 
-def _from_any(mirrors: Sequence[str], file: RemoteFile, folder: Path, advance: Callable[[str, int], None]) -> bytes:
+def _from_any(mirrors: Sequence[str], file: RemoteFile, folder: Path, report: Callable[[str, int, int], None]) -> bytes:
     """The file from the first mirror that has it right."""
     reasons = []
     for mirror in mirrors:
         try:
-            packed = _get(f"{mirror}/{file.name}", file, advance)
+            packed = _get(f"{mirror}/{file.name}", file, report)
             _check(packed, file)
         except (_Refused, OSError, HTTPException, ValueError) as error:
             reasons.append(f"{mirror}: {_reason(error)}")
@@ -128,15 +128,16 @@ def _from_any(mirrors: Sequence[str], file: RemoteFile, folder: Path, advance: C
     )
 
 
-def _get(url: str, file: RemoteFile, advance: Callable[[str, int], None]) -> bytes:
+def _get(url: str, file: RemoteFile, report: Callable[[str, int, int], None]) -> bytes:
     """What lies at an address, in at most so many bytes and minutes."""
     request = urllib.request.Request(url, headers={"User-Agent": f"sheetwatch/{__version__}"})  # noqa: S310 - http(s) only
     began_s = time.monotonic()
     content = io.BytesIO()
     with urllib.request.urlopen(request, timeout=_SILENCE_S) as answer:  # noqa: S310 - the addresses are ours
+        length = int(answer.headers.get("Content-Length") or 0)
         while block := answer.read(_BLOCK_BYTES):
             content.write(block)
-            advance(file.name, len(block))
+            report(file.name, content.tell(), max(length, content.tell()))
             if content.tell() > file.size_bytes + _SPARE_BYTES:
                 raise _Refused(f"sends more than {file.size_bytes + _SPARE_BYTES} bytes")
             if time.monotonic() - began_s > _LONGEST_S:
