@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 MISLEADING_HANDS = 0.05
 HAND_SHARES = np.array([1.0 - MISLEADING_HANDS, MISLEADING_HANDS])
 
+_VOID_SHARE = 0.1
+"""Of something else, how much is not meant or not legible at all, so that the sum may go with any candidate and the
+cell still not be read: a sum that matches does not make sure of what could not be read."""
+
 _NOTHING = -1  # the place of an empty or not attempted field
 _ELSEWHERE = -2  # the place of a value that the field does not allow
 _NOISE = 1e-13  # what Fourier transforms leave of the largest weight, with room
@@ -68,8 +72,7 @@ class Options:
 
     `step`: between two values of the grid 0, step, 2 step, ... of `count` values. `probabilities`: of the candidates
     by the ink, the best first; `places`: where each stands on the grid. `shares`: float64 (2, candidates + 1), the
-    same under each kind of hand, something else last. Something else (or unreadable) may be every value of the grid
-    alike.
+    same under each kind of hand, something else last.
     """
 
     step: Fraction
@@ -79,16 +82,29 @@ class Options:
     shares: Floats
 
     @property
+    def elsewhere(self) -> Floats:
+        """How something else spreads over the grid, float64 (count,), sum 1.
+
+        A tenth of it over every value alike, the rest over the values that no candidate names, if there are any.
+        """
+        unnamed = np.ones(self.count)
+        unnamed[[place for place in self.places if place >= 0]] = 0.0
+        if not unnamed.any():
+            return np.full(self.count, 1.0 / self.count)
+        spread: Floats = _VOID_SHARE / self.count + (1.0 - _VOID_SHARE) * unnamed / unnamed.sum()
+        return spread
+
+    @property
     def ink(self) -> Weights:
         """What the ink alone says."""
-        rest = self.shares[:, -1]
-        values = np.repeat(rest[:, None] / self.count, self.count, axis=1)
+        elsewhere = self.elsewhere
+        values = np.outer(self.shares[:, -1], elsewhere)
         nothing = np.zeros(len(HAND_SHARES))
         for place, share in zip(self.places, self.shares.T, strict=False):
             if place == _NOTHING:
                 nothing += share
             elif place == _ELSEWHERE:
-                values += share[:, None] / self.count
+                values += np.outer(share, elsewhere)
             else:
                 values[:, place] += share
         return Weights(values=values, nothing=nothing)
@@ -100,7 +116,7 @@ class Options:
         """
         flat = np.ones((len(HAND_SHARES), self.count))
         fits = Weights(values=flat, nothing=flat[:, 0]).times(evidence)
-        anything = fits.values.mean(axis=1)
+        anything = fits.values @ self.elsewhere
         by_place = {_NOTHING: fits.nothing, _ELSEWHERE: anything}
         ratios = [by_place[place] if place < 0 else fits.values[:, place] for place in self.places]
         joint = HAND_SHARES @ (self.shares * np.column_stack([*ratios, anything]))
