@@ -15,7 +15,7 @@ from sheetwatch.domain import Alternative, ConfigError, Field, Reading, State
 from sheetwatch.lab.plain_ink import ink_of
 from sheetwatch.reader.calibrate import smallest_threshold
 from sheetwatch.reader.manifest import RiskPoint, load_model_bytes
-from sheetwatch.reader.network import _interpreter_class
+from sheetwatch.reader.network import open_interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +64,10 @@ def picture_of(cell: Grey) -> Grey | None:
     size = [max(1, round(side * zoom)) for side in reversed(ink.shape)]
     small = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
     mass = small / max(1.0, float(small.sum()))
+    # MNIST has it on pixel 14 of 28 counted from 0, half a pixel beyond the middle
     down = float(np.arange(size[1]) @ mass.sum(axis=1))
     across = float(np.arange(size[0]) @ mass.sum(axis=0))
-    top, left = (round(SIDE / 2 - 0.5 - centre) for centre in (down, across))
+    top, left = (round(SIDE / 2 - centre) for centre in (down, across))
     top, left = min(max(top, 0), SIDE - size[1]), min(max(left, 0), SIDE - size[0])
     picture = np.zeros((SIDE, SIDE), np.uint8)
     picture[top : top + size[1], left : left + size[0]] = small
@@ -89,7 +90,7 @@ class LenetNetwork:
     """An int8 LeNet-5, ready to run on one thread."""
 
     def __init__(self, content: bytes) -> None:
-        self._interpreter = _interpreter_class()(model_content=content, num_threads=1)
+        self._interpreter = open_interpreter(content)
         self._interpreter.allocate_tensors()
         self._entry = self._interpreter.get_input_details()[0]["index"]
         exit_ = self._interpreter.get_output_details()[0]
