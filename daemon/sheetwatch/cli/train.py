@@ -171,7 +171,7 @@ def _train_recipe(args: argparse.Namespace) -> int:
             progress.say(f"warning: {warning}")
         weights = args.weights or _fit(args, recipe, place, progress)
         progress.begin(f"calibrating on {recipe.held_out:,} held-out cells")
-        model = write_model(recipe, place, weights, command=_command(args))
+        model = write_model(recipe, place, weights, command=_command(args), processes=args.processes)
     print(model)
     return 0
 

@@ -70,8 +70,8 @@ def drawn(rng: Rng, symbol: str) -> Glyph:
     if symbol in _CURLY and rng.random() < _CURLY_SHARE:
         return _curly(rng, symbol)
     if symbol in _SCHOOL and rng.random() < _SCHOOL_SHARE:
-        shapes = _SCHOOL[symbol]
-        return _bent(rng, strokes_of(shapes[int(rng.integers(len(shapes)))]))
+        drawings = _SCHOOL[symbol]
+        return _bent(rng, strokes_of(drawings[int(rng.integers(len(drawings)))]))
     shapes = allographs(symbol)
     weights = np.sqrt([shape.weight for shape in shapes])
     return _bent(rng, shapes[int(rng.choice(len(shapes), p=weights / weights.sum()))].strokes)

@@ -12,7 +12,7 @@ from sheetwatch.lab.compose import Composer
 from sheetwatch.lab.dataset import load_sources
 from sheetwatch.lab.lattice_paths import NOT_A_SYMBOL, Weights, arcs_of, n_best
 from sheetwatch.lab.lattice_segments import candidates_of, piece_extents, pieces_of
-from sheetwatch.lab.train_calibrate import plausible_field
+from sheetwatch.lab.train_held_out import plausible_field
 from sheetwatch.reader.grammar import Meaning, meaning_of, meanings
 from sheetwatch.reader.network import open_interpreter
 from sheetwatch.reader.normalise import prepare

@@ -13,10 +13,10 @@ import numpy as np
 import sheetwatch
 from sheetwatch.files import write_atomically
 from sheetwatch.lab.dataset import training_data
-from sheetwatch.lab.train_calibrate import calibrate, held_out_cells
+from sheetwatch.lab.train_calibrate import calibrate
 from sheetwatch.lab.train_cells import Batch, batches
+from sheetwatch.lab.train_held_out import held_out_cells
 from sheetwatch.reader.manifest import Input, Manifest
-from sheetwatch.reader.network import Network
 from sheetwatch.reader.normalise import HEIGHT, VERSION, WIDTHS
 from sheetwatch.reader.vocabulary import CLASSES, SYMBOLS
 
@@ -83,7 +83,7 @@ def weights_file(recipe: Recipe, place: Place) -> Path:
     return place.work / f"{recipe.name}.weights.h5"
 
 
-def write_model(recipe: Recipe, place: Place, weights: Path, *, command: str) -> Path:
+def write_model(recipe: Recipe, place: Place, weights: Path, *, command: str, processes: int = 1) -> Path:
     """Quantise the weights, calibrate the quantised model, write it with its manifest; returns the model's file."""
     from sheetwatch.lab.network import build_network, quantised  # noqa: PLC0415 - needs TensorFlow
 
@@ -91,8 +91,7 @@ def write_model(recipe: Recipe, place: Place, weights: Path, *, command: str) ->
     model.load_weights(weights)
     content = quantised(model, _samples(place, recipe.seed))
     path = place.out / f"{recipe.name}.tflite"
-    run = Network(content, path).logits
-    held_out = held_out_cells(place.data, recipe.held_out, recipe.seed, run, place.own)
+    held_out = held_out_cells(place.data, recipe.held_out, recipe.seed, content, place.own, processes=processes)
     calibration, box_calibration, table = calibrate(held_out)
     manifest = Manifest(
         name=recipe.name,

@@ -9,49 +9,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sheetwatch.domain import Field, FieldKind, State
-from sheetwatch.lab.compose import Composer
-from sheetwatch.lab.dataset import load_sources
 from sheetwatch.reader import comb
 from sheetwatch.reader.calibrate import calibrated
 from sheetwatch.reader.decode import exact_probability, frames_of, n_best
 from sheetwatch.reader.grammar import meaning_of, meanings
 from sheetwatch.reader.manifest import Calibration, RiskPoint
-from sheetwatch.reader.normalise import prepare
 from sheetwatch.reader.vocabulary import DIGITS, UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
 
     import numpy.typing as npt
 
-    from sheetwatch.lab.dataset import OwnDigits
+    from sheetwatch.lab.train_held_out import HeldOut
 
-    Logits = npt.NDArray[np.float32]
     Floats = npt.NDArray[np.float64]
     Flags = npt.NDArray[np.bool_]
 
-_ANY = Field(name="any", kind=FieldKind.MARK, step=0.001)
 _BOX = Field(name="box", kind=FieldKind.DIGITS, length=1)
 _IN_A_BOX = frozenset({"", UNREADABLE, *DIGITS})
-_MAXIMA = (5, 10, 20, 30, 50, 100, 200, 1000, 10_000)
-_LONGEST_MARK = 4  # characters; longer strings stand in fields of digits
 _TEMPERATURES = np.geomspace(0.6, 3.0, 21)
 _TEMPERATURE_CELLS = 3000
 _POINTS = 160
 _CONFIDENCE = 0.95
 _SURE = 0.9
-_REJECTS_KEPT = 3  # one in so many: training has far more of them than sheets do
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class HeldOut:
-    """A held-out cell as the network sees it, in a field where it may stand. `logits`: None where no ink was found."""
-
-    label: str
-    field: Field
-    logits: Logits | None
-    left_out: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,47 +52,6 @@ class Outcomes:
             readable=self.readable[chosen],
             left_out=self.left_out[chosen],
         )
-
-
-def held_out_cells(
-    folder: Path,
-    count: int,
-    seed: int,
-    run: Callable[[npt.NDArray[np.uint8]], Logits],
-    own: OwnDigits | None = None,
-) -> list[HeldOut]:
-    """Compose cells from hands that were not trained on, as the pipeline cuts them, and run the network.
-
-    One in five is as bad as scans get.
-    """
-    composer = Composer(load_sources(folder, held_out=True, own=own), ordinary_share=0.8, as_cut=True)
-    rng = np.random.default_rng([seed, 99])
-    cells = []
-    for number in range(count):
-        cell = composer.compose(rng)
-        if UNREADABLE in cell.label and number % _REJECTS_KEPT:
-            continue
-        prepared = prepare(cell.grey)
-        logits = None if prepared.picture is None else run(prepared.picture)
-        field = plausible_field(cell.label, rng)
-        cells.append(HeldOut(label=cell.label, field=field, logits=logits, left_out=prepared.left_out))
-    return cells
-
-
-def plausible_field(label: str, rng: np.random.Generator) -> Field:
-    """A field in which people write such a label: whole and half marks up to a usual maximum, or digits of its length.
-
-    Values on no half step stand in a field that allows them.
-    """
-    state, value = meaning_of(label, _ANY)
-    if state is not State.WRITTEN:
-        return Field(name="any", kind=FieldKind.MARK, max=float(rng.choice(_MAXIMA)))
-    if len(label) > _LONGEST_MARK:
-        return Field(name="any", kind=FieldKind.DIGITS, length=len(label))
-    fitting = [top for top in _MAXIMA if top >= float(value)]
-    largest = float(fitting[min(int(rng.integers(3)), len(fitting) - 1)])
-    step = 0.5 if float(value) % 0.5 == 0 else 0.01
-    return Field(name="any", kind=FieldKind.MARK, max=largest, step=step)
 
 
 def calibrate(cells: Sequence[HeldOut]) -> tuple[Calibration, Calibration, tuple[RiskPoint, ...]]:
