@@ -22,7 +22,7 @@ import sheetwatch
 from sheetwatch.domain import Accept
 from sheetwatch.lab.device import Device
 from sheetwatch.lab.sheets import generate_sheet
-from sheetwatch.rules import judge
+from sheetwatch.rules import judge, settle
 from sheetwatch.shipped import shipped_folder
 from sheetwatch.vision.align import align
 from sheetwatch.vision.blank import is_blank
@@ -85,7 +85,9 @@ def time_stages(path: Path, template: Template, reader: CellReader, repeat: int)
     cells = timed("cut cells", lambda: cut_cells(grey, template, alignment))
     readings = timed("read cells", lambda: reader.read_cells([cell.grey for cell in cells], template.fields))
     named = {field.name: reading for field, reading in zip(template.fields, readings, strict=True)}
-    timed("judge", lambda: judge(template, named, accept, threshold=reader.threshold(accept.max_field_error)))
+    settled = timed("settle", lambda: settle(template, named, accept))
+    threshold = reader.threshold(accept.max_field_error)
+    timed("judge", lambda: judge(template, settled, accept, threshold, ink=named))
     timed("whole page, from the file", lambda: sheetwatch.read_file(path, [template], reader))
     return timings
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sheetwatch.domain import Alternative, Field, FieldKind, Reading, State, Template, canonical_number
 from sheetwatch.lab.pen_values import draw_values
 from sheetwatch.rules.options import MISLEADING_HANDS
+from sheetwatch.rules.trees import check_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,7 @@ class Skill:
 
     `doubtful`: the share of cells with a doubt above a hundredth. `clear_doubt`: the largest doubt of the others.
     `listed`: how much of a doubt the runners-up hold; the rest is something else. `one_hand`: whether mistakes come
-    together as `rules.options` fears; else they are independent. Fields of digits are read for certain.
+    together as `rules.options` fears; else they are independent. Fields in no sum are read for certain.
     """
 
     doubtful: float = 0.08
@@ -49,13 +50,21 @@ def simulate_page(template: Template, rng: np.random.Generator, skill: Skill, *,
     """One sheet of the template; with `slip` one of its totals is added wrongly."""
     truth = {name: one.value for name, one in draw_values(template, rng, slip=slip).items()}
     misleading = skill.one_hand and rng.random() < MISLEADING_HANDS
-    readings = {field.name: _reading(field, truth[field.name], rng, skill, misleading) for field in template.fields}
+    summed = {name for check in template.checks for name in check_fields(check)}
+    readings = {
+        field.name: _reading(field, truth[field.name], rng, skill, misleading)
+        if field.name in summed
+        else _certain(truth[field.name])
+        for field in template.fields
+    }
     return SimulatedPage(truth=truth, readings=readings)
 
 
+def _certain(truth: str) -> Reading:
+    return Reading(value=truth, state=State.WRITTEN if truth else State.EMPTY, probability=0.9999)
+
+
 def _reading(field: Field, truth: str, rng: np.random.Generator, skill: Skill, misleading: bool) -> Reading:  # noqa: FBT001 - a fact, not a switch
-    if field.kind is FieldKind.DIGITS:
-        return Reading(value=truth, state=State.WRITTEN if truth else State.EMPTY, probability=0.9999)
     doubt = _doubt(rng, skill)
     split = rng.dirichlet((3.0, 1.0, 0.5)) * doubt * skill.listed
     shares = [1.0 - doubt, *sorted(split, reverse=True)]
