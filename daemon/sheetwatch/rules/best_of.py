@@ -2,8 +2,9 @@
 
 Exactly one field is the last that counts (the first of equals goes before the later ones). Given its value, each other
 field either counts, or not: fields before it count from that value on, fields after it above it. A walk along the
-fields carries how many count so far and the distribution of their sum, for every value of the last one side by side;
-sums are carried as Fourier transforms, where adding numbers is multiplying.
+fields carries a tally of those that count (or of those that do not, whichever are fewer in the end) and the distribution
+of the sum of those that count, for every value of the last one side by side; sums are carried as Fourier transforms,
+where adding numbers is multiplying.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 class _Step:
     """What one field does to the walk, for each value t of the last that counts.
 
-    Arrays are (hands, 2, T, 1, frequencies), the second axis: before and after the last was met.
+    Arrays are (hands, 2, T, 1, frequencies), the second axis: before and after the last was met. `tallied`: the field
+    is one of those that the walk numbers; `other`: it is not. `is_last` is without the second axis.
     """
 
-    counts: Waves
-    idle: Waves
-    is_last: Waves  # without the second axis
+    tallied: Waves
+    other: Waves
+    is_last: Waves
 
 
 class BestOfSum:
@@ -41,7 +43,8 @@ class BestOfSum:
 
     def __init__(self, weights: Floats, best: int) -> None:
         self.weights = weights
-        self._best = best
+        self._tally_idle = len(weights) - best < best - 1
+        self._tallies = len(weights) - best + 1 if self._tally_idle else best
         values = weights.shape[-1]
         self.size = best * (values - 1) + 1
         self._length = max(2, 1 << (self.size - 1).bit_length())
@@ -75,29 +78,31 @@ class BestOfSum:
         above = np.concatenate([from_here[:, 1:], np.zeros_like(from_here[:, :1])], axis=1)
         up_to = np.cumsum(field, axis=1)
         idle = np.stack([up_to - field, up_to], axis=1)
-        return _Step(
-            counts=np.stack([from_here, above], axis=1)[:, :, :, None],
-            idle=idle[..., None, None].astype(np.complex128),
-            is_last=each[:, :, None],
-        )
+        counts = np.stack([from_here, above], axis=1)[:, :, :, None]
+        stays = idle[..., None, None].astype(np.complex128)
+        tallied, other = (stays, counts) if self._tally_idle else (counts, stays)
+        return _Step(tallied=tallied, other=other, is_last=each[:, :, None])
 
     def _walk(self) -> list[Waves]:
-        """The state before each field, and after all: (hands, 2, T, how many count, frequencies)."""
+        """The state before each field, and after all: (hands, 2, T, tally, frequencies)."""
         hands, values = self._steps[0].is_last.shape[:2]
-        state = np.zeros((hands, 2, values, self._best, self._turns.shape[1]), np.complex128)
+        state = np.zeros((hands, 2, values, self._tallies, self._turns.shape[1]), np.complex128)
         state[:, 0, :, 0] = 1.0
         states = [state]
         for step in self._steps:
-            following = state * step.idle
-            following[..., 1:, :] += state[..., :-1, :] * step.counts
+            following = state * step.other
+            following[..., 1:, :] += state[..., :-1, :] * step.tallied
             following[:, 1] += state[:, 0] * step.is_last
             states.append(state := following)
         return states
 
     def _toward_field(self, head: Waves, tail: Waves, waves: Waves) -> Floats:
         """What the others and the sum's fits say to one field: float64 (hands, T)."""
-        counts = np.cumsum((head[..., :-1, :] * tail[..., 1:, :]).sum(axis=3), axis=2)
-        idle = ((head * tail).sum(axis=3).conj() * waves[:, None, None]).sum(axis=-1).real
+        tallied = (head[..., :-1, :] * tail[..., 1:, :]).sum(axis=3)
+        other = (head * tail).sum(axis=3)
+        stays, counts = (tallied, other) if self._tally_idle else (other, tallied)
+        counts = np.cumsum(counts, axis=2)
+        idle = (stays.conj() * waves[:, None, None]).sum(axis=-1).real
         is_last = (head[:, 0] * tail[:, 1]).sum(axis=2)
         at_value = is_last + counts[:, 0]
         at_value[:, 1:] += counts[:, 1, :-1]
@@ -110,7 +115,7 @@ class BestOfSum:
 
 def _back(tail: Waves, step: _Step) -> Waves:
     """The walk seen from its end, one field earlier."""
-    earlier: Waves = tail * step.idle
-    earlier[..., :-1, :] += tail[..., 1:, :] * step.counts
+    earlier: Waves = tail * step.other
+    earlier[..., :-1, :] += tail[..., 1:, :] * step.tallied
     earlier[:, 0] += tail[:, 1] * step.is_last
     return earlier

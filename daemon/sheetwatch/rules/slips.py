@@ -8,13 +8,12 @@ judgement, not measurement. Common slips weigh more so that a total that is off 
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
@@ -38,7 +37,7 @@ class Slips:
         self._allowed = allowed
         self._reach = largest_mark
         self._slip = slip
-        self._common = [(int(units), share) for units, share in _common(unit) if units < len(allowed)]
+        self._common = [(units, share) for units, share in _common(unit) if units < len(allowed)]
         self._any_total = ANY_TOTAL / float(allowed.sum())
         self._possible = self._spread(allowed)
 
@@ -64,11 +63,15 @@ class Slips:
         return spread
 
 
-def _common(unit: Fraction) -> Iterator[tuple[Fraction, float]]:
+@cache
+def _common(unit: Fraction) -> tuple[tuple[int, float], ...]:
     """The common differences in units, with the share of slips that are such a difference in one direction."""
-    for difference, times in COMMON_SLIPS.items():
-        if not (difference / unit) % 1:
-            yield difference / unit, COMMON * times / (2 * sum(COMMON_SLIPS.values()))
+    share = COMMON / (2 * sum(COMMON_SLIPS.values()))
+    return tuple(
+        (int(difference / unit), share * times)
+        for difference, times in COMMON_SLIPS.items()
+        if not (difference / unit) % 1
+    )
 
 
 def _window(weights: Floats, reach: int) -> Floats:
