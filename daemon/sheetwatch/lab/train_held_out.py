@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -61,6 +62,7 @@ _network: Network | None = None
 def _start(folder: Path, own: OwnDigits | None, model: bytes) -> None:
     global _composer, _network  # noqa: PLW0603 - loaded once in each worker process
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches every process; the parent decides
     sources = load_sources(folder, held_out=True, own=own)
     _composer = Composer(sources, ordinary_share=_ORDINARY_SHARE, as_cut=True)
     _network = Network(model, Path("held-out.tflite"))
