@@ -8,6 +8,7 @@ import struct
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -160,7 +161,7 @@ def test_no_network_is_said_with_every_mirror(
 ) -> None:
     with serving(Server({})) as server:
         gone = server.address
-    monkeypatch.setattr(fetch_mnist, "__kwdefaults__", {**fetch_mnist.__kwdefaults__, "mirrors": (gone,)})
+    monkeypatch.setattr(download, "fetch_mnist", partial(fetch_mnist, mirrors=[gone]))
     assert main(["train", "--download", str(tmp_path / "mnist")]) == EnvironmentFault.exit_code
     said = capsys.readouterr().err
     assert f"{gone}: Connection refused" in said
@@ -174,8 +175,7 @@ def test_the_command_fetches_into_the_cache(
     packed, files = small_mnist()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with serving(Server(packed)) as server:
-        changed = {**fetch_mnist.__kwdefaults__, "mirrors": (server.address,), "files": files}
-        monkeypatch.setattr(fetch_mnist, "__kwdefaults__", changed)
+        monkeypatch.setattr(download, "fetch_mnist", partial(fetch_mnist, mirrors=[server.address], files=files))
         assert main(["train", "--download"]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "sheetwatch" / "mnist")
     assert sorted(path.name for path in (tmp_path / "sheetwatch" / "mnist").iterdir()) == sorted(packed)
