@@ -82,7 +82,9 @@ def main(arguments: list[str] | None = None) -> int:
     sequence, lattice = load_reader(options.reader), LatticeReader(options.model)
     lattice.fit(options.data / "train", options.fit_cells, _FIT_SEED)
     _say(f"{sequence.model_id} beside the lattice, {lattice.weights}")
-    samples = [sample for name in SETS for sample in load_samples(options.data, [name], EVERY.get(name, 1))]
+    samples = [
+        sample for name in SETS for sample in load_samples(options.data, [name], options.every * EVERY.get(name, 1))
+    ]
     pairs = [_of_sample(sample, sequence, lattice) for sample in samples]
     pairs.append(_of_held_out(options.data / "train", options.held_out, sequence, lattice))
     _print_sets(pairs)
@@ -103,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         "--fit-cells", type=int, default=2000, help="held-out composed cells that calibrate the lattice"
     )
     parser.add_argument("--held-out", type=int, default=4000, help="other held-out composed cells to compare on")
+    parser.add_argument("--every", type=int, default=1, help="take only every so manyth of these cells")
     parser.add_argument("--pictures", type=Path, help="folder for pictures of the cells where the readers disagree")
     return parser
 

@@ -57,7 +57,8 @@ class LatticeReader:
     def __init__(self, model: Path) -> None:
         self._interpreter = open_interpreter(model.read_bytes())
         self._interpreter.allocate_tensors()
-        self._entry = self._interpreter.get_input_details()[0]["index"]
+        entry = self._interpreter.get_input_details()[0]
+        self._entry, (self._step, self._paper) = entry["index"], entry["quantization"]
         exit_ = self._interpreter.get_output_details()[0]
         self._exit, (self._scale, self._zero) = exit_["index"], exit_["quantization"]
         self.weights = Weights(sharpness=0.7, unread=0.03, dirt=0.01)
@@ -100,7 +101,9 @@ class LatticeReader:
 
     def _classified(self, row: Grey) -> tuple[float, ...]:
         """The probabilities of one candidate. row: uint8 (1572,)."""
-        self._interpreter.set_tensor(self._entry, (row ^ np.uint8(128)).view(np.int8)[None])
+        # the place shares its scale with the last layer's activations, and so the whole row does: it is not 1 / 255
+        levels = np.round(row * np.float32(1.0 / (255.0 * self._step))) + self._paper
+        self._interpreter.set_tensor(self._entry, np.clip(levels, -128, 127).astype(np.int8)[None])
         self._interpreter.invoke()
         logits = (self._interpreter.get_tensor(self._exit)[0].astype(np.float64) - self._zero) * self._scale
         weights = np.exp(logits - logits.max())
