@@ -87,9 +87,7 @@ def test_settling_halves_the_pages_to_review_at_the_same_error(doubtful: float) 
     wrong = sum(len(page.wrong(page.settled)) for page in pages if page.accepted)
     raised = [page.settled[name] for page in pages if page.accepted for name in page.raised()]
     claimed = sum(1 - reading.probability for reading in raised) / len(raised)
-    print(
-        f"\n{len(pages)} pages, {doubtful:.0%} of the cells doubtful: {by_ink} to review by ink, {settled} settled"
-    )
+    print(f"\n{len(pages)} pages, {doubtful:.0%} of the cells doubtful: {by_ink} to review by ink, {settled} settled")
     print(f"wrong fields accepted: {wrong_by_ink} and {wrong}; {len(raised)} raised, mean doubt {claimed:.5f}")
     fields = sum(len(page.settled) for page in pages if page.accepted)
     assert 2 * settled <= by_ink

@@ -2,7 +2,7 @@
 
 Exactly one field is the last that counts (the first of equals goes before the later ones). Given its value, each other
 field either counts, or not: fields before it count from that value on, fields after it above it. A walk along the
-fields carries a tally of those that count (or of those that do not, whichever are fewer in the end) and the distribution
+fields carries a tally of those that count (or of those that do not, if they are fewer in the end) and the distribution
 of the sum of those that count, for every value of the last one side by side; sums are carried as Fourier transforms,
 where adding numbers is multiplying.
 """
