@@ -134,7 +134,7 @@ def test_layers_follow_the_picture_and_are_refused_where_it_shows_something_else
     larger = [Layer(cv2.resize(layer.ink, None, fx=2, fy=2), layer.symbol) for layer in layers(first, second)]
     moved = moved_onto(np.maximum(first, second), larger)
     assert np.abs(moved[0].ink.astype(int) - first).mean() < 8
-    assert moved_onto(np.maximum(first, zero(37)), larger) == []
+    assert moved_onto(seven(23), larger) == []
 
 
 def test_every_class_is_composed(shared_data: Path) -> None:
