@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sheetwatch.lab.evaluate import Evaluation, Sample
+    from sheetwatch.pipeline import CellReader
 
 _PLAIN_COLUMNS = 150
 
@@ -58,9 +60,8 @@ def run(args: argparse.Namespace) -> int:
 
     from sheetwatch.lab.evaluate import evaluate_sets  # noqa: PLC0415
     from sheetwatch.lab.evaluate_terminal import markdown, print_tables  # noqa: PLC0415
-    from sheetwatch.reader import load_reader  # noqa: PLC0415
 
-    reader = load_reader(args.model)
+    reader = _reader(args.model)
     samples = _samples(args)
     with _Progress(samples, Console(stderr=True)) as progress:
         evaluation = evaluate_sets(reader, samples, advance=progress.advance)
@@ -103,6 +104,26 @@ def _check_out(out: Path) -> None:
     make_folder(out)
     if not os.access(out, os.W_OK | os.X_OK):
         raise UsageError(f"{out}: this folder cannot be written; correct its rights or name another one with --out")
+
+
+def _reader(model: Path | None) -> CellReader:
+    """The reader with this model; a LeNet-5 says in its manifest what it is."""
+    if model and _is_lenet(model):
+        from sheetwatch.lab.lenet_reader import load_lenet  # noqa: PLC0415
+
+        return load_lenet(model)
+    from sheetwatch.reader import load_reader  # noqa: PLC0415
+
+    return load_reader(model)
+
+
+def _is_lenet(model: Path) -> bool:
+    """Whether `sheetwatch train --arch lenet5` wrote this model."""
+    try:
+        said = json.loads(model.with_suffix(".json").read_bytes())
+    except (OSError, ValueError):
+        return False  # what is wrong with it is said where it is loaded
+    return isinstance(said, dict) and said.get("arch") == "lenet5"
 
 
 def _samples(args: argparse.Namespace) -> list[Sample]:
