@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sheetwatch.domain import Accept, Reason, Template, Verdict
-from sheetwatch.rules.confidence import RAISED_ERROR, Bar, doubts
+from sheetwatch.rules.confidence import Bar, doubts
 from sheetwatch.rules.settle import settle
 from sheetwatch.rules.sums import sum_reasons
 from sheetwatch.rules.values import canonical_value, value_reasons
@@ -37,7 +37,7 @@ def judge(
     """
     known = {name: _known_value(reading) for name, reading in readings.items()}
     against = _against_template(template, known)
-    bar = Bar(threshold=threshold, settled=max(threshold, 1.0 - RAISED_ERROR * accept.max_field_error))
+    bar = Bar(threshold=threshold, settled=max(threshold, 1.0 - accept.max_field_error))
     names = [field.name for field in template.fields]
     return Verdict(reasons=(*doubts(names, readings, ink or readings, bar, against), *against))
 
