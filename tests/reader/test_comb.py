@@ -94,3 +94,28 @@ def test_joined_values_against_brute_force(weights: list[list[float]]) -> None:
             expected[text.strip()] = expected.get(text.strip(), 0.0) + probability
     ranked = {one.value: one.probability for one in comb.join(boxes) if one.state is not State.UNREADABLE}
     assert ranked == pytest.approx(expected)
+
+
+@given(st.integers(2, 16), st.integers(1, 4), st.integers(0, 60), st.integers(0, 60))
+def test_a_printed_comb_is_cut_along_its_lines(boxes: int, thick: int, before: int, after: int) -> None:
+    pitch, high = 60, 70
+    cell = np.full((high + 30, before + boxes * pitch + thick + after), 235, np.uint8)
+    for row in (10, 10 + high):
+        cell[row : row + thick, before : before + boxes * pitch + thick] = 20
+    for box in range(boxes + 1):
+        cell[10 : 10 + high, before + box * pitch : before + box * pitch + thick] = 20
+    for box in range(boxes):
+        cell[30:60, before + box * pitch + 20 : before + box * pitch + 20 + box + 1] = 90
+    parts = comb.split(cell, boxes)
+    printed = boxes * pitch > 0.76 * cell.shape[1]
+    if printed:
+        assert all(part.shape[0] >= high - thick - 4 for part in parts)
+        assert [int((part[part.shape[0] // 2] < 100).sum()) for part in parts] == list(range(1, boxes + 1))
+        assert all(int(part[:, [0, -1]].min()) > 200 and int(part[[0, -1]].min()) > 200 for part in parts)
+
+
+def test_digits_alone_are_no_comb() -> None:
+    cell = np.full((60, 400), 240, np.uint8)
+    for left in (30, 130, 230, 330):
+        cell[10:50, left : left + 3] = 30  # four 1s, equally far apart, and no line at either end
+    assert [part.shape for part in comb.split(cell, 4)] == [(60, 100)] * 4

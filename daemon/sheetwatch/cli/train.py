@@ -61,6 +61,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--work", type=Path, default=Path("build/train"), metavar="DIR", help="folder for weights on the way"
     )
     parser.add_argument("--weights", type=Path, metavar="FILE", help="do not fit: quantise and test these weights")
+    parser.add_argument("--start", type=Path, metavar="FILE", help="fit on from the weights of an earlier run")
     parser.add_argument("--processes", type=_positive, default=1, metavar="N", help="processes that compose cells")
     parser.add_argument("--threads", type=_positive, default=2, metavar="N", help="threads that fit the network")
     parser.add_argument("--epochs", type=_positive, default=12, metavar="N", help="of --arch lenet5 (default 12)")
@@ -115,8 +116,9 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("nothing to train; name a recipe, or --arch lenet5")
     if args.download and args.download.is_file():
         raise UsageError(f"{args.download}: is no folder to download into; write RECIPE before --download")
-    if args.weights and not args.weights.is_file():
-        raise UsageError(f"{args.weights}: there is no such file; give the weights that an earlier run wrote")
+    for weights in (args.weights, args.start):
+        if weights and not weights.is_file():
+            raise UsageError(f"{weights}: there is no such file; give the weights that an earlier run wrote")
 
 
 def _check_out(out: Path) -> None:
@@ -183,7 +185,7 @@ def _fit(args: argparse.Namespace, recipe: Recipe, place: Place, progress: Train
         progress.show(fitting.cells, fitting.of, f"fitting cells, loss {fitting.loss:.4f}")
 
     progress.begin(f"fitting {recipe.name}")
-    return fit(recipe, place, processes=args.processes, threads=args.threads, report=report)
+    return fit(recipe, place, start=args.start, processes=args.processes, threads=args.threads, report=report)
 
 
 def _own(args: argparse.Namespace) -> OwnDigits | None:
@@ -213,5 +215,6 @@ def _checked_sources(place: Place) -> tuple[str, ...]:
 def _command(args: argparse.Namespace) -> str:
     """What makes this model again, for its manifest."""
     own = ["--digits", str(args.digits), "--digits-share", f"{args.digits_share:g}"] if args.digits else []
-    words = ["sheetwatch", "train", str(args.recipe), "--data", str(args.data), "--out", str(args.out), *own]
+    start = ["--start", args.start.name] if args.start else []
+    words = ["sheetwatch", "train", str(args.recipe), "--data", str(args.data), "--out", str(args.out), *start, *own]
     return shlex.join(words)

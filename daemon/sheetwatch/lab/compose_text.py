@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     Rng = np.random.Generator
 
 # Letters and symbols that are also digits, fused halves or strokes in some hand: they teach nothing as rejects.
-LOOKALIKES = frozenset("lIOoSZzsbgqBYyh|()[]{}!;:\"'`.,-_~/\\%<>^?&@=+$iDJU")
+LOOKALIKES = frozenset("lIOoSZzsbgqBYyh|()[]{}!;:\"'`.,-_~/\\%<>^?&@=+$")
 
 
 _DRAWN_STRINGS = 0.3  # strings of a hand that UNIPEN lacks
+_DRAWN_BEFORE_HALVES = 0.5
 _DRAWN_SYMBOLS = 0.85  # of the digits in them
 _TICK_SHARE = 0.03
 _MOST_OVERLAP = 0.3  # of the narrower of two neighbours; more would hide a 1
@@ -199,7 +200,8 @@ class Hand:
     def _string(self, rng: Rng, text: str) -> Writing:
         """The text in one hand (one time in five digits of several hands), rarely ticked."""
         writer = self._digits.any_writer(rng) if rng.random() < 0.8 else None
-        drawn_share = _DRAWN_SYMBOLS if rng.random() < _DRAWN_STRINGS else 0.0
+        strings = _DRAWN_BEFORE_HALVES if "½" in text else _DRAWN_STRINGS
+        drawn_share = _DRAWN_SYMBOLS if rng.random() < strings else 0.0
         glyphs = [
             varied(rng, drawn(rng, symbol))
             if symbol.isdigit() and rng.random() < drawn_share

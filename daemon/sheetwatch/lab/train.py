@@ -59,9 +59,15 @@ class Fitting:
 
 
 def fit(
-    recipe: Recipe, place: Place, *, processes: int = 1, threads: int = 2, report: Callable[[Fitting], None]
+    recipe: Recipe,
+    place: Place,
+    *,
+    start: Path | None = None,
+    processes: int = 1,
+    threads: int = 2,
+    report: Callable[[Fitting], None],
 ) -> Path:
-    """Fit the network; returns the file of its weights (see `weights_file`).
+    """Fit the network, from the weights of `start` where given; returns its weights' file (see `weights_file`).
 
     They are also written on the way, every 1000 steps and when interrupted.
     """
@@ -74,7 +80,7 @@ def fit(
     stream = batches(
         place.data, cells=recipe.cells, seed=recipe.seed, views=recipe.views, processes=processes, own=place.own
     )
-    _fit(recipe, stream, weights, report)
+    _fit(recipe, stream, weights, start, report)
     return weights
 
 
@@ -116,7 +122,9 @@ def write_model(recipe: Recipe, place: Place, weights: Path, *, command: str, pr
     return path
 
 
-def _fit(recipe: Recipe, stream: Iterable[Batch], weights: Path, report: Callable[[Fitting], None]) -> None:
+def _fit(
+    recipe: Recipe, stream: Iterable[Batch], weights: Path, start: Path | None, report: Callable[[Fitting], None]
+) -> None:
     import tensorflow as tf  # noqa: PLC0415 - takes seconds to load
 
     from sheetwatch.lab.network import build_network  # noqa: PLC0415 - needs TensorFlow
@@ -124,6 +132,8 @@ def _fit(recipe: Recipe, stream: Iterable[Batch], weights: Path, report: Callabl
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if recipe.precision == "bfloat16" else "float32")
     model = build_network()
     tf.keras.mixed_precision.set_global_policy("float32")
+    if start:
+        model.load_weights(start)
     optimizer = tf.keras.optimizers.Adam(recipe.rate, global_clipnorm=5.0, use_ema=True, ema_momentum=0.999)
     step = _step(model, optimizer)
     seen, losses = 0, []

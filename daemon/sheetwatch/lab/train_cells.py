@@ -16,7 +16,7 @@ import numpy as np
 
 from sheetwatch.lab.compose import Composer
 from sheetwatch.lab.dataset import load_sources
-from sheetwatch.reader.normalise import HEIGHT, WIDTHS, prepare
+from sheetwatch.reader.normalise import HEIGHT, WIDTHS, Prepared, prepare
 from sheetwatch.reader.vocabulary import SYMBOLS
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     Rng = np.random.Generator
 
 CHUNK = 2048
+_INK = 96  # of 255
 LONGEST = 16
 _BATCH = {64: 128, 128: 64, 256: 32}  # about the same work each
 
@@ -72,11 +73,19 @@ def _compose(job: Job) -> Labelled:
     rng = np.random.default_rng([job.seed, job.number])
     cells = [_composer.compose(rng) for _ in range(job.count)]
     prepared = [(prepare(cell.grey), cell.label) for cell in cells]
-    # an empty cell with an upright border in view would teach that a 1 is nothing
-    made = [(one.picture, label) for one, label in prepared if one.picture is not None and (label or not one.left_out)]
+    made = [(one.picture, label) for one, label in prepared if one.picture is not None and _teaches(one, label)]
     varied = [(_varied(picture, rng), label) for _ in range(job.views - 1) for picture, label in made]
     every = made + varied
     return [every[index] for index in rng.permutation(len(every))]
+
+
+def _teaches(prepared: Prepared, label: str) -> bool:
+    """Not an empty cell with an upright line in view, a border's or what is left of it: it would make a 1 nothing."""
+    if label or prepared.picture is None:
+        return True
+    rows, columns = (np.flatnonzero((prepared.picture > _INK).any(axis=axis)) for axis in (1, 0))
+    upright = rows.size and np.ptp(rows) > 1.5 * np.ptp(columns)
+    return not (prepared.left_out or upright)
 
 
 def _varied(picture: Picture, rng: Rng) -> Picture:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from sheetwatch.domain import State
@@ -18,14 +19,64 @@ if TYPE_CHECKING:
 
     Grey = npt.NDArray[np.uint8]
 
+_DARK = 0.6  # of the paper's light; print is darker
+_LINE_SHARE = 0.4  # of the crop's height; the comb's upright lines are longer
+_LEAST_SPAN = 0.75  # of the crop's width; the comb spans more
+_STRAY = 0.06  # of a box's width; a comb's lines stand nearer to their places
+_LEAST_SIDE = 12  # pixels
 _KEPT = 16  # joined values carried from box to box
 _GAP = " "  # an empty box while joining
 
 
 def split(cell: Grey, boxes: int) -> list[Grey]:
-    """The crop of a comb as its boxes. cell: uint8 (H, W). A crop narrower than that gives empty boxes."""
+    """The crop of a comb as its boxes. cell: uint8 (H, W). A crop narrower than that gives empty boxes.
+
+    Where the printed comb is still in the crop, its boxes are cut along the inside of their lines; else equally.
+    """
+    printed = _printed_boxes(cell, boxes)
+    if printed is not None:
+        return printed
     edges = np.linspace(0, cell.shape[1], boxes + 1).round().astype(int)
     return [cell[:, left:right] for left, right in pairwise(edges)]
+
+
+def _printed_boxes(cell: Grey, boxes: int) -> list[Grey] | None:
+    """The insides of a printed comb's boxes; None where its upright lines do not stand in the crop, equally far."""
+    if min(cell.shape) < _LEAST_SIDE:
+        return None
+    dark = (cell < _DARK * np.percentile(cell, 90)).astype(np.uint8)
+    reach = int(_LINE_SHARE * cell.shape[0]) | 1
+    upright = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((reach, 1), np.uint8), borderValue=0)
+    lines = _comb_lines(_runs(upright.any(axis=0)), boxes, cell.shape[1])
+    if lines is None:
+        return None
+    columns = [column for first, last in lines for column in range(first, last)]
+    ruled = upright[:, columns].mean(axis=1) > 0.5
+    level = dark[:, lines[0][1] : lines[-1][0]].mean(axis=1) > _LINE_SHARE
+    top, bottom = max(_runs(ruled & ~level), key=lambda run: run[1] - run[0], default=(0, 0))
+    if bottom - top < _LEAST_SIDE:
+        return None
+    return [cell[top + 1 : bottom - 1, left[1] + 1 : right[0] - 1] for left, right in pairwise(lines)]
+
+
+def _comb_lines(lines: list[tuple[int, int]], boxes: int, width: int) -> list[tuple[int, int]] | None:
+    """Of these lines (first column, column after the last) the `boxes` + 1 that stand equally far apart."""
+    middles = np.array([(first + last) / 2 for first, last in lines])
+    for first, last in product(range(len(lines)), reversed(range(len(lines)))):
+        span = float(middles[last] - middles[first])
+        if span < _LEAST_SPAN * width:
+            break
+        places = middles[first] + np.arange(boxes + 1) * span / boxes
+        nearest = np.abs(middles[:, None] - places).argmin(axis=0)
+        if np.abs(middles[nearest] - places).max() < _STRAY * span / boxes:
+            return [lines[at] for at in nearest]
+    return None
+
+
+def _runs(flags: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where flags are set in a row: first place, place after the last."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def single(box: Sequence[Meaning]) -> list[Meaning]:
