@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Grey = npt.NDArray[np.uint8]
 
-SHIPPED = "digits-1"
+SHIPPED = "digits-3"
 _ALTERNATIVES = 8  # rosters and sums may settle on a far one; people are shown fewer
 _LEAST_ALTERNATIVE = 1e-6
 
