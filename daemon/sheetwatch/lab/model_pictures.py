@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sheetwatch.domain import Field, FieldKind
+from sheetwatch.domain import Field, FieldKind, State
 from sheetwatch.files import write_atomically
 from sheetwatch.lab.evaluate import Sample, evaluate_sets
 from sheetwatch.lab.evaluate_pictures import contact_sheet
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _FIRST_SEED = 90_000
 _FORM = "answer-book"
+_LARGEST = 10  # the questions' marks
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def generated_marks(sheets: int) -> Sample:
-    """The cells of the marks on generated sheets, cut as the pipeline cuts them, with what was written."""
+    """The cells of the questions' marks on generated sheets, as the pipeline cuts them, with what was written."""
     template = load_template(shipped_folder("config") / "templates" / _FORM)
     cells: list[npt.NDArray[np.uint8]] = []
     labels: list[str] = []
@@ -55,10 +56,11 @@ def generated_marks(sheets: int) -> Sample:
         except Misfit:
             continue  # a page that goes to review unread
         for field, cell in zip(template.fields, cut_cells(sheet.grey, template, alignment), strict=True):
-            if field.kind is FieldKind.MARK:
+            truth = sheet.truth[field.name]
+            if field.max == _LARGEST and not cell.doubtful and truth.state is not State.NOT_ATTEMPTED:
                 cells.append(cell.grey)
-                labels.append(sheet.truth[field.name].value)
-    mark = Field(name="mark", kind=FieldKind.MARK, max=100)
+                labels.append(truth.value)
+    mark = Field(name="mark", kind=FieldKind.MARK, max=_LARGEST)
     return Sample(name="generated marks", cells=tuple(cells), labels=tuple(labels), field=mark)
 
 
