@@ -103,6 +103,7 @@ def test_no_digit_is_in_two_parts() -> None:
     whole = labelled(100)
     data = split(Parts(training=whole))
     assert (len(data.test.images), len(data.held_out.labels), len(data.training.labels)) == (20, 8, 72)
+    assert set(data.test.labels) == set(whole.labels)  # which go round in tens
     test = {id(image) for image in data.test.images}
     assert sum(id(image) in test for image in whole.images) == 20
 

@@ -161,11 +161,11 @@ def _risk_point(threshold: float, accepted: int, risk: float) -> RiskPoint:
 
 
 def _every(labelled: Labelled, nth: int) -> tuple[Labelled, Labelled]:
-    """Every nth digit, and the others; sources sorted by digit give some of each."""
-    numbers = range(len(labelled.images))
-    chosen = [number for number in numbers if number % nth == 0]
-    others = [number for number in numbers if number % nth]
-    return _only(labelled, chosen), _only(labelled, others)
+    """Every nth digit, and the others; some of each digit, in whatever order the source keeps them."""
+    by_digit = sorted(range(len(labelled.images)), key=lambda number: labelled.labels[number])
+    chosen = by_digit[::nth]
+    others = set(by_digit).difference(chosen)
+    return _only(labelled, sorted(chosen)), _only(labelled, sorted(others))
 
 
 def _only(labelled: Labelled, chosen: list[int]) -> Labelled:
