@@ -20,6 +20,7 @@ from sheetwatch.lab.dataset import load_sources
 from sheetwatch.lab.lattice_cells import LatticeComposer
 from sheetwatch.lab.lattice_paths import NOT_A_SYMBOL
 from sheetwatch.lab.lattice_segments import PLACES
+from sheetwatch.lab.quantise import quantised
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -43,8 +44,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Train and write the model."""
     options = _parser().parse_args(arguments)
     import tensorflow as tf  # noqa: PLC0415 - takes seconds to load
-
-    from sheetwatch.lab.lattice_network import quantised  # noqa: PLC0415 - needs TensorFlow
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)

@@ -17,6 +17,7 @@ from sheetwatch.domain import UsageError
 from sheetwatch.lab.evaluate_metrics import Outcomes, risk_curve
 from sheetwatch.lab.labelled import Labelled
 from sheetwatch.lab.lenet_reader import SIDE, LenetNetwork, picture_of
+from sheetwatch.lab.quantise import quantised
 from sheetwatch.lab.train_calibrate import upper_bound
 from sheetwatch.reader.manifest import RiskPoint
 
@@ -111,7 +112,7 @@ def quantised_lenet(weights: Path, data: Split) -> bytes:
         model.load_weights(weights)
     except (OSError, ValueError) as error:
         raise UsageError(f"{weights}: does not hold the weights of a LeNet-5 ({error}); leave out --weights") from error
-    return _quantised(model, data.training.pictures[:_SAMPLES])
+    return quantised(model, data.training.pictures[:_SAMPLES, :, :, None])
 
 
 def risk_table(network: LenetNetwork, held_out: Digits) -> tuple[RiskPoint, ...]:
@@ -229,22 +230,3 @@ def _save(model: Any, weights: Path) -> None:
     fresh = weights.with_name(f"new-{weights.name}")
     model.save_weights(fresh)
     fresh.replace(weights)
-
-
-def _quantised(model: Any, pictures: npt.NDArray[np.uint8]) -> bytes:
-    import tensorflow as tf  # noqa: PLC0415 - takes seconds to load
-
-    signature = [tf.TensorSpec((1, SIDE, SIDE, 1), tf.float32)]
-    call = tf.function(lambda picture: model(picture, training=False), input_signature=signature)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([call.get_concrete_function()], model)
-
-    def representative() -> Iterator[list[Any]]:
-        for picture in pictures:
-            yield [picture[None, :, :, None].astype(np.float32) / 255]
-
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.int8
-    converter.inference_output_type = tf.int8
-    return bytes(converter.convert())

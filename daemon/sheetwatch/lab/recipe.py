@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Recipe:
     """How a model is trained; `models/` holds those of the shipped ones.
 
-    `cells`: how many are shown, each composed cell in `views` variations; `rate`: the highest learning rate;
+    `cells`: how many are made to be shown, each composed cell in `views` variations (about one in twenty is left out:
+    no ink is found in it, or it would teach wrongly); `rate`: the highest learning rate;
     `precision` of the arithmetic while fitting (processors without bfloat16 are slow with it); `held_out`: how many
     cells of hands that were not trained on are composed to calibrate with.
     """

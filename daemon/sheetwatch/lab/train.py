@@ -13,6 +13,7 @@ import numpy as np
 import sheetwatch
 from sheetwatch.files import write_atomically
 from sheetwatch.lab.dataset import training_data
+from sheetwatch.lab.quantise import quantised
 from sheetwatch.lab.train_calibrate import calibrate
 from sheetwatch.lab.train_cells import Batch, batches
 from sheetwatch.lab.train_held_out import held_out_cells
@@ -91,11 +92,11 @@ def weights_file(recipe: Recipe, place: Place) -> Path:
 
 def write_model(recipe: Recipe, place: Place, weights: Path, *, command: str, processes: int = 1) -> Path:
     """Quantise the weights, calibrate the quantised model, write it with its manifest; returns the model's file."""
-    from sheetwatch.lab.network import build_network, quantised  # noqa: PLC0415 - needs TensorFlow
+    from sheetwatch.lab.network import build_network  # noqa: PLC0415 - needs TensorFlow
 
     model = build_network()
     model.load_weights(weights)
-    content = quantised(model, _samples(place, recipe.seed))
+    content = quantised(model, _samples(place, recipe.seed)[..., None])
     path = place.out / f"{recipe.name}.tflite"
     held_out = held_out_cells(place.data, recipe.held_out, recipe.seed, content, place.own, processes=processes)
     calibration, box_calibration, table = calibrate(held_out)
