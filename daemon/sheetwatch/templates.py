@@ -211,7 +211,7 @@ def _field(document: Document, place: Place, item: _FieldEntry, shape: tuple[int
         document.fail((*place, "name"), f"{item.name!r} is a column of every CSV already", "choose another name")
     kind = FieldKind(item.kind)
     _check_numbers(document, place, item, kind)
-    roster = None if item.roster is None else _roster(document, (*place, "roster"), item.roster)
+    roster = None if item.roster is None else _roster(document, (*place, "roster"), item.roster, kind)
     return Field(
         name=item.name,
         kind=kind,
@@ -274,8 +274,8 @@ def _check_step(document: Document, place: Place, item: _FieldEntry) -> None:
         document.fail(at, f"max {item.max:g} is not a multiple of step {step:g}", "correct max or step")
 
 
-def _roster(document: Document, place: Place, text: str) -> Roster:
-    """`students.csv:roll_number`: the values of that column, stripped, without empty ones."""
+def _roster(document: Document, place: Place, text: str, kind: FieldKind) -> Roster:
+    """`students.csv:roll_number`: the values of that column as they are read in such a field, without empty ones."""
     name, colon, column = text.rpartition(":")
     if not (name and colon and column):
         document.fail(place, f"{text!r} names no column", "write FILE.csv:COLUMN")
@@ -284,14 +284,20 @@ def _roster(document: Document, place: Place, text: str) -> Roster:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             rows = csv.DictReader(stream, strict=True)
             header = list(rows.fieldnames or ())
-            values = frozenset(value for row in rows if (value := (row.get(column) or "").strip()))
+            cells = [value for row in rows if (value := (row.get(column) or "").strip())]
     except (OSError, ValueError, csv.Error) as error:
         document.fail(place, f"{path} cannot be read: {error}", "save it as a CSV in UTF-8")
     if column not in header:
         document.fail(place, f"{path} has no column {column!r}", suggest(column, header) if header else "add a header")
+    values = frozenset(map(_canonical_integer, cells) if kind is FieldKind.INTEGER else cells)
     if not values:
         document.fail(place, f"the column {column!r} of {path} is empty", "fill it, or remove the roster")
     return Roster(source=name, column=column, values=values)
+
+
+def _canonical_integer(text: str) -> str:
+    """As an integer is read: 007 is 7. What is no integer stays as it is, and matches none."""
+    return str(int(text)) if text.isascii() and text.isdigit() else text
 
 
 def _check(document: Document, index: int, entry: _CheckEntry, fields: tuple[Field, ...]) -> SumCheck:

@@ -203,6 +203,14 @@ def test_roster(tmp_path: Path) -> None:
     assert "a mark has no roster" in reason(folder, change("fields.0.roster", "students.csv:roll_number"))
 
 
+def test_an_integer_is_sought_on_its_roster_as_a_number(tmp_path: Path) -> None:
+    folder = write(tmp_path, change("fields.4.roster", "rooms.csv:room"))
+    (folder / "rooms.csv").write_text("room\n007\n12\n12a\n", encoding="utf-8")
+    roster = load_template(folder).field("pages").roster
+    assert roster is not None
+    assert roster.values == {"7", "12", "12a"}
+
+
 def test_many_templates_sorted_and_unique(tmp_path: Path) -> None:
     for name in ("b", "a"):
         write(tmp_path / "forms" / f"folder-{name}", {**base(), "name": name})
