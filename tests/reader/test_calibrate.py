@@ -49,6 +49,17 @@ def test_the_others_share_what_the_best_leaves() -> None:
     assert result[0].probability < 0.8
 
 
+def test_no_other_becomes_likelier_than_the_best() -> None:
+    ranked = [
+        Meaning(state=State.WRITTEN, value="2", probability=0.52),
+        Meaning(state=State.WRITTEN, value="6", probability=0.47),
+        Meaning(state=State.UNREADABLE, value="", probability=0.01),
+    ]
+    result = sharpened(ranked, calibration(offset=-1.2))
+    assert result[0].probability == pytest.approx(result[1].probability)
+    assert sum(one.probability for one in result) < 1.0
+
+
 @pytest.mark.parametrize(
     ("wrong", "count", "bound"),
     # no error in n: 1 - 0.05 ** (1 / n); the others from tables of the exact binomial interval

@@ -27,12 +27,18 @@ def calibrated(probability: float, calibration: Calibration, *, left_out: bool =
 
 
 def sharpened(ranked: Sequence[Meaning], calibration: Calibration, *, left_out: bool = False) -> list[Meaning]:
-    """The best meaning with its calibrated probability, the others sharing the rest as before."""
+    """The best meaning with its calibrated probability, the others sharing the rest as before.
+
+    None of them more than the best has; what is then left belongs to nothing that was read.
+    """
     best, *others = ranked
     sure = calibrated(best.probability, calibration, left_out=left_out)
     rest = sum(one.probability for one in others)
     share = (1.0 - sure) / rest if rest > 0.0 else 0.0
-    return [replace(best, probability=sure), *(replace(one, probability=one.probability * share) for one in others)]
+    return [
+        replace(best, probability=sure),
+        *(replace(one, probability=min(sure, one.probability * share)) for one in others),
+    ]
 
 
 def smallest_threshold(table: Iterable[RiskPoint], max_error: float) -> float:
