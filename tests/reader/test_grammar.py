@@ -32,13 +32,14 @@ DIGITS = Field(name="d", kind=FieldKind.DIGITS)
         ("7.", "7"),
         ("10", "10"),
         ("14½", "14.5"),
+        ("3.½", "3.5"),
     ],
 )
 def test_marks_become_canonical(text: str, value: str) -> None:
     assert meaning_of(text, MARK) == (State.WRITTEN, value)
 
 
-@pytest.mark.parametrize("text", [".", "..", "½½", "5½x½", "7x", "x", "½7", "7-", "-7", "1.2.3", "7.½", "5.½"])
+@pytest.mark.parametrize("text", [".", "..", "½½", "5½x½", "7x", "x", "½7", "7-", "-7", "1.2.3", ".½", "7..½"])
 def test_what_is_no_number_is_unreadable(text: str) -> None:
     assert meaning_of(text, MARK) == (State.UNREADABLE, "")
 

@@ -85,7 +85,7 @@ def _table(reading: PageReading) -> Any:
 
 
 def _row(name: str, found: Reading) -> tuple[str, ...]:
-    others = ", ".join(f"{other.value or 'nothing'} ({other.probability:.4f})" for other in found.alternatives[:3])
+    others = ", ".join(f"{other.value or 'nothing'} ({other.probability:.4f})" for other in found.alternatives)
     return name, found.value, str(found.state), f"{found.probability:.4f}", others
 
 
@@ -104,7 +104,7 @@ def _field(found: Reading) -> dict[str, Any]:
         "value": found.value,
         "state": str(found.state),
         "probability": _finite(found.probability, 6),
-        "alternatives": [[other.value, _finite(other.probability, 6)] for other in found.alternatives[:3]],
+        "alternatives": [[other.value, _finite(other.probability, 6)] for other in found.alternatives],
     }
 
 

@@ -25,7 +25,7 @@ _REJECT = 0.2
 # Nobody writes "7-" or "½3", and what the search did not find is mostly such noise; yet something may be hidden there.
 _NOISE = 0.05
 
-_NUMBER = re.compile(r"(?:\d+½?|\d+\.\d+|\.\d+|½)\.?")
+_NUMBER = re.compile(r"(?:\d+(?:\.?½)?|\d+\.\d+|\.\d+|½)\.?")
 _DIGITS = re.compile(r"\d+")
 
 
@@ -70,8 +70,8 @@ def meanings(spellings: Iterable[Spelling], field: Field) -> list[Meaning]:
 
 
 def _spelled_out(text: str) -> str:
-    """As `parse_number` takes it: ".5" as "0.5", and no full stop at the end."""
-    plain = text.removesuffix(".")
+    """As `parse_number` takes it: ".5" as "0.5", "3.½" as "3½", and no full stop at the end."""
+    plain = text.removesuffix(".").replace(".½", "½")
     return f"0{plain}" if plain.startswith(".") else plain
 
 
