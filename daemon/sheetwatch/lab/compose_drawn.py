@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Rng = np.random.Generator
     Corners = list[tuple[float, float]]
 
-_CURLY_SHARE = 0.5  # of 1, 2, 3 and 7
+_CURLY_SHARE = 0.6  # of 1, 2, 3 and 7
 _SCHOOL_SHARE = 0.5  # of the others
 # In the language of `hand_shapes`; drawn for this project by looking at how people write, none traced.
 _SCHOOL: dict[str, tuple[str, ...]] = {
@@ -42,6 +42,7 @@ _SCHOOL: dict[str, tuple[str, ...]] = {
         "52,8 30,3 15,18 24,40 46,56 50,82 28,99 6,90",
         "18,10 14,42! 40,38 54,62 44,92 10,98|22,8 48,4 70,0",
         "56,3 20,8! 14,44! 44,44 52,72 34,98 2,92",
+        "58,4 18,6! 12,42! 40,38 54,66 36,97 8,96 4,84 18,84",
     ),
     "6": (
         "44,0 20,28 6,66 18,96 40,92 46,70 30,58 10,74",
@@ -58,7 +59,6 @@ _SCHOOL: dict[str, tuple[str, ...]] = {
         "48,4 22,6 10,26 26,42 46,34! 52,60 40,92 10,98",
         "46,6 24,4 10,22 24,44 48,34! 54,62 40,92 12,98",
         "52,8 28,2 10,20 22,42 46,30 52,8! 54,70 44,108 20,112 4,100",
-        "46,14 26,4 10,24 28,42 48,20! 50,56 40,88 60,96",
         "50,10 20,4 8,28 28,44 48,30 50,10! 54,60 52,100",
         "44,10 22,4 10,26 28,46 48,30 50,20! 56,56 42,90 14,96",
     ),
@@ -112,21 +112,21 @@ def _one(rng: Rng) -> list[Corners]:
 
 
 def _two(rng: Rng) -> list[Corners]:
-    """Begins with a loop or a curl at the upper left; the foot is a loop, a wave or a long tail."""
-    wide, curl = rng.uniform(0.45, 0.75), rng.uniform(0.2, 0.5)
-    inner = wide * rng.uniform(0.3, 0.7)
+    """Begins with a curl at the upper left, or closes its head like a 9; the foot is a loop, a wave or a long tail."""
+    wide, curl = rng.uniform(0.4, 0.75), rng.uniform(0.2, 0.5)
+    inner = wide * (rng.uniform(0.75, 1.1) if rng.random() < 0.45 else rng.uniform(0.3, 0.7))
     head = [(inner, 0.3 + curl * 0.2), (inner * 0.5, 0.25 + curl * 0.5), (0.03, 0.2 + curl * 0.3), (0.05, 0.08)]
     arch = [(wide * 0.5, -0.02), (wide, 0.1), (wide * rng.uniform(0.8, 1.05), 0.4), (wide * 0.5, 0.72)]
-    tail = wide + rng.uniform(0.0, 0.45)
-    if rng.random() < 0.5:
-        foot = [(0.0, 0.98), (-0.06, 0.9), (0.08, 0.84), (wide * 0.5, 0.97), (tail, rng.uniform(0.85, 1.02))]
-    else:
-        foot = [(0.02, 0.98), (wide * 0.5, 0.95), (tail, rng.uniform(0.85, 1.02))]
-    return [[*head, *arch, *foot]]
+    tail = (wide + rng.uniform(0.0, 0.45), rng.uniform(0.78, 1.02))
+    if rng.random() < 0.65:
+        far, high = rng.uniform(0.05, 0.35), rng.uniform(0.64, 0.85)
+        left = [(0.12 - 0.3 * far, 0.97), (-far, 1.0), (-far - 0.08, (high + 1.0) / 2), (0.04 - far / 2, high)]
+        return [[*head, *arch, *left, (wide * 0.4, 0.92), tail]]
+    return [[*head, *arch, (0.02, 0.98), (wide * 0.5, 0.95), tail]]
 
 
 def _three(rng: Rng) -> list[Corners]:
-    """With a loop at the waist and a curl at the head, or a long swing below."""
+    """With a loop at the waist and a curl at the head, both bows nearly closed, or a long swing below."""
     wide, waist = rng.uniform(0.4, 0.65), rng.uniform(0.38, 0.52)
     head = [
         (0.02, rng.uniform(0.08, 0.25)),
@@ -143,11 +143,17 @@ def _three(rng: Rng) -> list[Corners]:
         (wide * 0.3, 1.02),
         (rng.uniform(-0.15, 0.05), rng.uniform(0.75, 0.95)),
     ]
+    if rng.random() < 0.35:
+        head = [(wide * rng.uniform(0.25, 0.5), waist - rng.uniform(0.1, 0.16)), (0.03, waist - 0.12), *head]
+    if rng.random() < 0.35:
+        belly.append((wide * rng.uniform(0.2, 0.5), rng.uniform(0.7, 0.8)))
     return [[*head, *loop, *belly]]
 
 
 def _seven(rng: Rng) -> list[Corners]:
-    """A hook, a wavy roof, a stem that bends, and nearly always a bar."""
+    """A hook, a wavy roof or a cup for one, a stem that bends, and nearly always a bar."""
+    if rng.random() < 0.5:
+        return _cupped_seven(rng)
     wide = rng.uniform(0.4, 0.75)
     hook = [(rng.uniform(-0.05, 0.04), rng.uniform(0.1, 0.22)), (0.04, 0.02)] if rng.random() < 0.6 else [(0.0, 0.05)]
     roof = [(wide * 0.4, rng.uniform(0.0, 0.1)), (wide, rng.uniform(-0.03, 0.06))]
@@ -156,9 +162,28 @@ def _seven(rng: Rng) -> list[Corners]:
     path = [*hook, *roof, *stem]
     if rng.random() < 0.12:
         return [path]
-    y, rise, reach = rng.uniform(0.38, 0.66), rng.normal(0.04, 0.06), rng.uniform(0.2, 0.5)
-    middle = wide * rng.uniform(0.4, 0.8)
-    return [path, [(middle - reach, y + rise), (middle, y), (middle + reach, y - rise)]]
+    return [path, _bar(rng, wide * rng.uniform(0.4, 0.8), rng.uniform(0.38, 0.66))]
+
+
+def _cupped_seven(rng: Rng) -> list[Corners]:
+    """The roof sags from a hook and rises to a corner or a small loop; the low bar tells it from a 4."""
+    wide, sag = rng.uniform(0.3, 0.65), rng.uniform(0.12, 0.36)
+    roof = [(rng.uniform(-0.06, 0.04), sag - rng.uniform(0.02, 0.16)), (wide * 0.15, sag), (wide * 0.6, sag * 0.8)]
+    corner = [(wide, 0.0)]
+    if rng.random() < 0.45:
+        corner = [(wide * 0.85, sag * 0.3), (wide + 0.02, -0.06), (wide + 0.14, 0.02), (wide, 0.14)]
+    bottom = wide * rng.uniform(0.3, 1.0)
+    stem = [((wide + bottom) / 2 + rng.normal(0, 0.03), 0.5), (bottom, 0.97)]
+    if rng.random() < 0.4:
+        stem += [(bottom - rng.uniform(0.04, 0.1), 1.02), (bottom - rng.uniform(0.08, 0.2), rng.uniform(0.88, 1.0))]
+    low = rng.uniform(0.5, 0.8)
+    return [[*roof, *corner, *stem], _bar(rng, wide + (bottom - wide) * low, low)]
+
+
+def _bar(rng: Rng, middle: float, y: float) -> Corners:
+    """A bar through a stem, farther to the right than to the left."""
+    rise, reach = rng.normal(0.05, 0.06), rng.uniform(0.16, 0.42)
+    return [(middle - reach, y + rise), (middle, y), (middle + reach * rng.uniform(0.9, 1.7), y - rise)]
 
 
 _CURLY: dict[str, Callable[[Rng], list[Corners]]] = {"1": _one, "2": _two, "3": _three, "7": _seven}

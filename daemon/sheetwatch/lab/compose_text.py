@@ -32,7 +32,10 @@ _DRAWN_STRINGS = 0.3  # strings of a hand that UNIPEN lacks
 _DRAWN_BEFORE_HALVES = 0.5
 _DRAWN_SYMBOLS = 0.85  # of the digits in them
 _TICK_SHARE = 0.03
+_RAISED_POINTS = 0.15
 _MOST_OVERLAP = 0.3  # of the narrower of two neighbours; more would hide a 1
+_NARROW = 0.3  # of the height; a 1 that is written into its neighbour's stem cannot be seen
+_CLEAR_OF_NARROW = 0.14
 _FLATTEST = 0.6  # height over width of a letter that was not meant as a dash
 
 
@@ -57,7 +60,8 @@ class Hand:
     def write(self, rng: Rng) -> Writing:
         """Something that a person may write into a cell, likely things oftener."""
         kinds: tuple[tuple[float, Callable[[Rng], Writing]], ...] = (
-            (0.30, self.digit),
+            (0.29, self.digit),
+            (0.01, self.ruled_one),
             (0.18, self.number),
             (0.22, self.with_half),
             (0.09, self.decimal),
@@ -77,6 +81,11 @@ class Hand:
         """One digit, sometimes ringed."""
         writing = self._string(rng, str(rng.integers(10)))
         return _ringed(rng, writing) if rng.random() < 0.04 else writing
+
+    def ruled_one(self, rng: Rng) -> Writing:
+        """A 1 as straight and as upright as a ruled line."""
+        lean = rng.normal(0, 0.03)
+        return Writing((np.array([[lean, 0.0], [-lean, 1.0]], np.float32),), "1")
 
     def number(self, rng: Rng) -> Writing:
         """Two or three digits, rarely up to twelve."""
@@ -105,7 +114,7 @@ class Hand:
     def decimal(self, rng: Rng) -> Writing:
         """7.5, 12.25, .5, 7."""
         draw = rng.random()
-        whole = "" if draw < 0.02 else str(rng.integers(0, 10) if draw < 0.6 else rng.integers(10, 100))
+        whole = "" if draw < 0.07 else str(rng.integers(0, 10) if draw < 0.6 else rng.integers(10, 100))
         part = "5" if rng.random() < 0.4 else str(rng.integers(0, 10))
         if rng.random() < 0.15:
             part += "5" if rng.random() < 0.5 else str(rng.integers(0, 10))
@@ -119,9 +128,10 @@ class Hand:
         if draw < 0.3:
             symbol = "-" if rng.random() < 0.7 else "~"
             glyph = self._symbols.of(rng, symbol)
-            strokes = [points * np.float32(rng.uniform(0.4, 1.5)) for points in glyph.strokes]
+            long = np.float32(rng.uniform(0.45, 1.5) / max(glyph.width, 0.1))
+            strokes = [points * long for points in glyph.strokes]
         elif draw < 0.7:
-            wide, rise = rng.uniform(0.35, 2.5), rng.normal(0, 0.12)
+            wide, rise = rng.uniform(0.45, 2.5), rng.normal(0, 0.12)
             strokes = [smoothed([(0, 0), (wide / 2, rng.normal(0, 0.05)), (wide, -rise * wide)])]
         else:
             wide = rng.uniform(1.0, 2.5)
@@ -231,27 +241,35 @@ def _in_a_row(rng: Rng, glyphs: list[Glyph], *, pointed: bool = False) -> list[P
         gap = max(gap, 0.08)
     uneven = rng.uniform(0.0, 0.08)
     strokes: list[Points] = []
-    right = last_width = narrow = 0.0
+    right = last_width = 0.0
     for glyph in glyphs:
         size = 1.0 + rng.normal(0, uneven)
-        room = max(gap * rng.uniform(0.6, 1.4), -_MOST_OVERLAP * min(glyph.width * size, last_width))
-        left = right + (room + narrow if strokes else 0.0)
+        wide = glyph.width * size
+        room = max(gap * rng.uniform(0.6, 1.4), -_MOST_OVERLAP * min(wide, last_width))
+        if min(wide, last_width) < _NARROW:
+            room = max(room, _CLEAR_OF_NARROW)
+        left = right + (room if strokes else 0.0)
         shift = np.array([left, rng.normal(0, uneven)], np.float32)
         strokes += [points * np.float32(size) + shift for points in glyph.strokes]
-        last_width = glyph.width * size
-        right = left + last_width
-        narrow = 0.12 if glyph.width < 0.15 else 0.0
+        last_width = wide
+        right = left + wide
     return strokes
 
 
 def _point(rng: Rng) -> Glyph:
-    """A decimal point, or a comma, on or near the base line."""
+    """A decimal point or a comma on or near the base line, or a point raised to the middle."""
+    if rng.random() < _RAISED_POINTS:
+        return _dot(rng, rng.uniform(0.35, 0.65))
     base = rng.uniform(0.8, 1.05)
     if rng.random() < 0.35:
         tail = np.array([rng.uniform(-0.14, 0.02), rng.uniform(0.12, 0.28)])
         return Glyph((np.array([[0.14, base], [0.14 + tail[0], base + tail[1]]], np.float32),))
+    return _dot(rng, base)
+
+
+def _dot(rng: Rng, y: float) -> Glyph:
     angles = np.linspace(0, 2 * np.pi, 7)
-    dot = np.stack([np.cos(angles), np.sin(angles)], axis=1) * rng.uniform(0.04, 0.085) + np.array([0.1, base])
+    dot = np.stack([np.cos(angles), np.sin(angles)], axis=1) * rng.uniform(0.04, 0.085) + np.array([0.1, y])
     return Glyph((dot.astype(np.float32),))
 
 
