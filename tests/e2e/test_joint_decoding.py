@@ -15,6 +15,7 @@ import sheetwatch
 from sheetwatch import pipeline
 from sheetwatch.domain import Accept, PageReading, Template
 from sheetwatch.lab.sheets import Sheet, generate_sheet
+from sheetwatch.rules.trees import check_fields
 from sheetwatch.shipped import shipped_folder
 
 SHEETS = int(os.environ.get("SHEETWATCH_JOINT_SHEETS", "12"))
@@ -63,6 +64,14 @@ def tell(outcomes: list[Outcome], what: str) -> None:
     wrong_joint = sum(len(outcome.wrong(outcome.joint)) for outcome in outcomes)
     print(f"\n{len(outcomes)} {what}: to review {alone} by the ink alone, {joint} with joint decoding")
     print(f"  ({joint / max(alone, 1):.0%}); wrong fields accepted: {wrong_alone} and {wrong_joint}")
+    alone, joint = (sum(for_its_marks(page) for page in pages) for pages in _both(outcomes))
+    print(f"  for a mark or total: {alone} by the ink alone, {joint} with joint decoding ({joint / max(alone, 1):.0%})")
+
+
+def for_its_marks(page: PageReading) -> bool:
+    """Whether the page goes to review for a field that stands in a sum; no sum can help with the others."""
+    summed = {name for check in answer_book().checks for name in check_fields(check)}
+    return any(reason.field in summed for reason in page.verdict.reasons)
 
 
 def _both(outcomes: list[Outcome]) -> tuple[list[PageReading], list[PageReading]]:
