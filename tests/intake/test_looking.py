@@ -131,8 +131,12 @@ def test_between_file_systems_a_scan_is_copied(tmp_path: Path) -> None:
         assert work.read_bytes() == b"whole"
         seen.path.write_bytes(b"whole")
         facts = {"size_bytes": work.stat().st_size, "mtime_ns": work.stat().st_mtime_ns}
+        os.utime(seen.path, ns=(facts["mtime_ns"], facts["mtime_ns"]))
         assert recover(seen.path, work, **facts)
         assert not seen.path.exists(), "the crash came before the source was removed"
+        seen.path.write_bytes(b"whole")
+        assert recover(seen.path, work, **facts)
+        assert seen.path.exists(), "the same content came later: a scan of its own"
         seen.path.write_bytes(b"other")
         assert recover(seen.path, work, **facts)
         assert seen.path.exists(), "another scan has the name by now"
