@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FOLDERS = ["results", "review", "archive", "state"]
 ROUNDS = amount(1, 5)
-FULL_S = amount(2, 45)  # the longest pause between two tries is 30 s
+FULL_S = amount(1, 45)  # the longest pause between two tries is 30 s
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
