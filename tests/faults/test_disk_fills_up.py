@@ -19,6 +19,7 @@ from support.processes import wait_until
 from support.strace import attached, injected, needs_strace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from support.office_hours import Office
@@ -96,6 +97,10 @@ def test_every_file_may_only_grow_to_half_of_what_is_needed(tmp_path: Path) -> N
         office.verify_commands()
 
 
+def has_failed(log: Path) -> Callable[[], bool]:
+    return lambda: bool(injected(log))
+
+
 @needs_mounts
 @needs_strace
 def test_a_share_vanishes_while_a_scan_is_claimed(tmp_path: Path) -> None:
@@ -106,7 +111,7 @@ def test_a_share_vanishes_while_a_scan_is_claimed(tmp_path: Path) -> None:
             inbox = tmp_path / "inbox"
             with attached(office.process, "unlink:error=EIO:signal=SIGSTOP:when=1", [inbox / name]) as log:
                 office.drop(1)
-                wait_until(lambda log=log: log.exists() and bool(injected(log)))
+                wait_until(has_failed(log))
             wait_until(lambda: psutil.Process(office.process.pid).status() == psutil.STATUS_STOPPED)
             unmount(inbox, "--lazy")
             office.process.send_signal(signal.SIGCONT)

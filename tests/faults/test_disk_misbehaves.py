@@ -23,7 +23,7 @@ from support.processes import SETTINGS, wait_until
 from support.strace import attached, injected, needs_strace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ERRORS = ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES"]
 WRITING = "write,pwrite64,ftruncate,rename,unlink,mkdir,rmdir,utimensat"
@@ -118,7 +118,7 @@ def test_a_burst_of_refusals_at_any_call(tmp_path: Path) -> None:
             inject = f"{kind}:error={error}:when={number}..{number + BURST - 1}"
             with attached(office.process, inject, everything(office)) as log:
                 office.drop()
-                wait_until(lambda log=log: office.is_done or len(injected(log)) == BURST, timeout_s=100)
+                wait_until(is_over(office, log), timeout_s=100)
                 failed += len(injected(log))
             slowest_s = max(slowest_s, office.wait_until_done())
             office.verify()
@@ -126,6 +126,10 @@ def test_a_burst_of_refusals_at_any_call(tmp_path: Path) -> None:
         print(", ".join(f"{kind} {count}" for kind, count in counts.items()))
         assert failed >= len(chosen)
         office.verify_commands()
+
+
+def is_over(office: Office, log: Path) -> Callable[[], bool]:
+    return lambda: office.is_done or len(injected(log)) == BURST
 
 
 def count_calls(office: Office, kind: str) -> int:

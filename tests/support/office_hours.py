@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 RESUMES_S = 30.0
 _BUSY = 0.3  # of a core; an idle daemon takes a hundredth
-_LINES_PER_FAULT = 12
+_LINES_PER_FAULT = 6  # and six more for every minute
 
 
 class Systemd:

@@ -41,6 +41,8 @@ def attached(process: subprocess.Popen[str], inject: str, paths: Iterable[str | 
 
 def injected(log: Path) -> list[str]:
     """The calls that failed, one line each."""
+    if not log.exists():
+        return []
     return [line for line in log.read_text().splitlines() if line.endswith("(INJECTED)")]
 
 
