@@ -65,8 +65,10 @@ class Installation:
         return [line for file in files for line in file.read_text().splitlines()[1:]]
 
     def names(self, folder: str) -> list[str]:
+        """Every file below a folder, but for those that are being written."""
         root = self.base / folder
-        return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+        files = [path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".sheetwatch-")]
+        return sorted(str(path.relative_to(root)) for path in files)
 
     def start(self, *program: str, **extra: str) -> subprocess.Popen[str]:
         log = (self.base / "log").open("a")
