@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TEMPORARY_PREFIX = ".sheetwatch-"
 _COPY_BYTES = 1 << 20
+# File systems know later times than the ledger's 64-bit numbers: clients of a share set any.
+_LATEST_NS = (1 << 63) - 1
 # File systems that cannot fsync a folder (some FUSE and CIFS servers) say so with these.
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
@@ -61,6 +63,11 @@ def move(source: Path, target: Path) -> None:
         fsync_folder(target.parent)
     if source.parent != target.parent:
         fsync_folder(source.parent)
+
+
+def mtime_ns(status: os.stat_result) -> int:
+    """When a file was last written; a time after the year 2262 is told as its end."""
+    return max(-_LATEST_NS, min(status.st_mtime_ns, _LATEST_NS))
 
 
 def remove(*paths: Path) -> None:

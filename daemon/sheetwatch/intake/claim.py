@@ -10,7 +10,7 @@ import filecmp
 import os
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import fsync_folder, make_folder, move, remove, remove_folder, sweep
+from sheetwatch.files import fsync_folder, make_folder, move, mtime_ns, remove, remove_folder, sweep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,10 +34,10 @@ def take(seen: Seen, work_file: Path) -> bool:
     return False
 
 
-def recover(source: Path, work_file: Path, *, size_bytes: int, mtime_ns: int) -> bool:
+def recover(source: Path, work_file: Path, *, size_bytes: int, written_ns: int) -> bool:
     """Whether an unfinished claim's file is ours. Otherwise it lies in the inbox, and no trace is left here.
 
-    `size_bytes`, `mtime_ns`: of the file as it was opened and counted; one that changed since goes back.
+    `size_bytes`, `written_ns`: of the file as it was opened and counted; one that changed since goes back.
     """
     if not work_file.exists():
         remove_folder(work_file.parent)
@@ -47,7 +47,7 @@ def recover(source: Path, work_file: Path, *, size_bytes: int, mtime_ns: int) ->
     if _is_leftover_of_copy(source, work_file):
         remove(source)
     status = work_file.stat()
-    if (status.st_size, status.st_mtime_ns) == (size_bytes, mtime_ns):
+    if (status.st_size, mtime_ns(status)) == (size_bytes, written_ns):
         return True
     put_back(work_file, source)
     return False

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import TEMPORARY_PREFIX
+from sheetwatch.files import TEMPORARY_PREFIX, mtime_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,13 +38,13 @@ class Seen:
             device=status.st_dev,
             inode=status.st_ino,
             size_bytes=status.st_size,
-            mtime_ns=status.st_mtime_ns,
+            mtime_ns=mtime_ns(status),
             blocks=status.st_blocks,
         )
 
     def is_same_file(self, status: os.stat_result) -> bool:
         """Whether this is the file still, unwritten, perhaps under another name."""
-        return (self.inode, self.size_bytes, self.mtime_ns) == (status.st_ino, status.st_size, status.st_mtime_ns)
+        return (self.inode, self.size_bytes, self.mtime_ns) == (status.st_ino, status.st_size, mtime_ns(status))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

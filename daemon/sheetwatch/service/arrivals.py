@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from sheetwatch.ledger import Transaction
 
+# A step of the loop stays short, however many files were given up at the same time.
+_GIVEN_UP_AT_ONCE = 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Return:
@@ -46,11 +49,11 @@ class Arrivals:
         self._roots = [Root.of("inbox", inbox) for inbox in site.settings.inbox]
         self._tracker = Tracker(settle_s=watch.settle_s, incomplete_after_s=watch.incomplete_after_s)
         self._queue: deque[Seen] = deque()
+        self._given_up: deque[Seen] = deque()
         self._probes: dict[Seen, Future[Probe]] = {}
         self._incomplete: dict[Seen, Probe] = {}
         self._failed_once: set[Seen] = set()
         self._left_alone: dict[Path, LeftAlone] = {}
-        self.looked_s: float | None = None
 
     @property
     def probing(self) -> int:
@@ -87,9 +90,15 @@ class Arrivals:
         self._tracker.observe(files, now_s=now_s)
         self._note_left_alone(left_alone)
         self._queue = deque(self._tracker.ready(now_s=now_s))
-        self.looked_s = now_s
+        self._given_up = deque(self._tracker.given_up(now_s=now_s))
+        self._forget_gone()
         if fault:
             raise fault
+
+    def _forget_gone(self) -> None:
+        """What is known of files that have left the inboxes, or were written to since."""
+        self._incomplete = {seen: probe for seen, probe in self._incomplete.items() if self._tracker.is_current(seen)}
+        self._failed_once = {seen for seen in self._failed_once if self._tracker.is_current(seen)}
 
     def _is_ours(self, name: str) -> bool:
         stem = stem_of_leftover(name)
@@ -134,9 +143,10 @@ class Arrivals:
             except Exception:  # one scan that we have a bug for must not end the daemon again and again
                 self._tracker.leave_alone(seen, now_s=self._site.clock.monotonic_s())
                 self._site.log.exception("program_fault", path=plain_text(str(seen.path)))
-        given_up = self._tracker.given_up(now_s=self.looked_s) if self.looked_s is not None else []
+        given_up = [self._given_up.popleft() for _ in range(min(len(self._given_up), _GIVEN_UP_AT_ONCE))]
         for seen in given_up:
-            self._claim(seen, self._incomplete[seen])
+            if self._tracker.is_current(seen):
+                self._claim(seen, self._incomplete[seen])
         return bool(opened or given_up) or not self.waiting
 
     def _judge(self, seen: Seen, future: Future[Probe]) -> None:
@@ -161,8 +171,7 @@ class Arrivals:
             self._claim(seen, probe)
 
     def _wait_for_more(self, seen: Seen, probe: Probe, why: str) -> None:
-        current = {known: kept for known, kept in self._incomplete.items() if self._tracker.is_current(known)}
-        self._incomplete = {**current, seen: probe}
+        self._incomplete[seen] = probe
         self._tracker.incomplete(seen)
         self._site.log.info("scan_incomplete", path=plain_text(str(seen.path)), reason=why)
 
@@ -242,7 +251,7 @@ class Arrivals:
             unfinished = scans.unfinished_claims(tx)
         for claim in unfinished:
             work_file = self._site.work_file(claim.scan_id, claim.suffix)
-            if moves.recover(claim.source, work_file, size_bytes=claim.size_bytes, mtime_ns=claim.mtime_ns):
+            if moves.recover(claim.source, work_file, size_bytes=claim.size_bytes, written_ns=claim.mtime_ns):
                 self._finish(claim)
             else:
                 with self._site.ledger.transaction() as tx:
