@@ -128,7 +128,8 @@ def calls_per_page(base: Path, crowd: int, pages: int = 60) -> float:
 
 
 def test_looks_leave_most_of_the_time_for_reading(tmp_path: Path) -> None:
-    with Office(office_settings(tmp_path)) as office:
+    plain = office_settings(tmp_path)
+    with Office(replace(plain, watch=replace(plain.watch, rescan_s=30))) as office:
         arrivals, look_s, looking_s = office.service.arrivals, 3.0, 0.0
         look = arrivals.look
 
@@ -141,7 +142,7 @@ def test_looks_leave_most_of_the_time_for_reading(tmp_path: Path) -> None:
         arrivals.look = slow_look  # type: ignore[method-assign]
         begun_s = office.clock.monotonic
         while office.clock.monotonic < begun_s + 600:
-            office.service._lookout._hint()  # something happens all the time
+            office.service._lookout.hint()  # something happens all the time
             office.service.step()
             office.clock.advance(0.1)
         share = looking_s / (office.clock.monotonic - begun_s)

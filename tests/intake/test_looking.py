@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import threading
+import select
+import shutil
 from pathlib import Path
 
 import pytest
@@ -207,51 +209,65 @@ def test_a_share_mounted_over_an_inbox_after_the_start_is_noticed(
         root.check()
 
 
-class Listener:
-    """Counts hints."""
-
-    def __init__(self) -> None:
-        self.heard = threading.Event()
-
-    def __call__(self) -> None:
-        self.heard.set()
-        raise RuntimeError("a handler that fails must not end the observer")
-
-    def hears(self, path: Path) -> bool:
-        for _ in range(50):
-            path.write_bytes(os.urandom(4))
-            if self.heard.wait(0.1):
-                self.heard.clear()
-                return True
+def hears(hints: Hints) -> bool:
+    if hints.descriptor is None:
         return False
+    ready, _, _ = select.select([hints.descriptor], [], [], 0.5)
+    return bool(ready) and hints.hear()
 
 
-def test_hints_survive_failing_handlers_and_replaced_folders(tmp_path: Path) -> None:
-    inbox, listener = tmp_path / "inbox", Listener()
-    inbox.mkdir()
-    hints = Hints([inbox], listener, "events")
+def test_hints_tell_of_new_files_subfolders_and_the_end_of_a_folder(tmp_path: Path) -> None:
+    inbox, hints = tmp_path / "inbox", Hints([tmp_path], "events")
+    (inbox / "deep").mkdir(parents=True)
     try:
-        assert hints.ensure()
-        assert listener.hears(inbox / "a")
-        assert listener.hears(inbox / "b"), "after an exception"
-        inbox.rename(tmp_path / "old")
+        look(inbox, entering=hints.watch)
+        assert not hears(hints), "looking is no news"
+        (inbox / "deep" / "a.jpg").write_bytes(b"x")
+        assert hears(hints)
+        (inbox / "deep" / "a.jpg").rename(tmp_path / "a.jpg")
+        assert not hears(hints), "the claim of a scan is no news"
+        (inbox / "deep").rename(tmp_path / "elsewhere")
+        assert hears(hints)
+        hints.hear()
+        (tmp_path / "elsewhere" / "b.jpg").write_bytes(b"x")
+        assert not hears(hints), "a folder that left the inbox is no longer listened to"
+        shutil.rmtree(inbox)
+        assert hears(hints)
         inbox.mkdir()
-        assert not hints.alive
-        assert hints.ensure()
-        assert listener.hears(inbox / "c")
+        look(inbox, entering=hints.watch)
+        hints.hear()
+        (inbox / "c.jpg").write_bytes(b"x")
+        assert hears(hints), "the folder was made again, and a look found it"
     finally:
         hints.stop()
-    assert not hints.alive
+    assert hints.descriptor is None
 
 
-def test_poll_mode_has_no_observer(tmp_path: Path) -> None:
-    hints = Hints([tmp_path], lambda: None, "poll")
-    assert hints.polls
-    assert not hints.ensure()
-    assert not Hints([tmp_path], lambda: None, "auto").polls
+def test_hints_that_cannot_be_read_are_listened_to_afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hints = Hints([tmp_path], "events")
+    try:
+        assert hints.watch(tmp_path)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "read", refuse)
+            assert not hints.hear()
+        assert hints.descriptor is None
+        assert hints.watch(tmp_path)
+        (tmp_path / "a.jpg").write_bytes(b"x")
+        assert hears(hints)
+    finally:
+        hints.stop()
 
 
-def test_no_folder_to_watch_is_no_end(tmp_path: Path) -> None:
-    hints = Hints([tmp_path / "gone"], lambda: None, "events")
-    hints.ensure()
+def refuse(*_: object) -> bytes:
+    raise OSError(errno.EIO, "refused")
+
+
+def test_a_folder_that_is_not_there_is_no_want_of_watches(tmp_path: Path) -> None:
+    hints = Hints([tmp_path], "events")
+    assert hints.watch(tmp_path / "gone")
     hints.stop()
+
+
+def test_where_the_file_system_is_silent_hints_say_so(tmp_path: Path) -> None:
+    assert Hints([tmp_path], "poll").polls
+    assert not Hints([tmp_path], "auto").polls

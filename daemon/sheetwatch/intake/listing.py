@@ -64,45 +64,54 @@ class Listing:
     left_alone: list[LeftAlone] = field(default_factory=list)
 
 
-def look(root: Path, is_ours: Callable[[str], bool] = lambda _: False) -> Listing:
+def look(
+    root: Path, is_ours: Callable[[str], bool] = lambda _: False, entering: Callable[[Path], object] = lambda _: None
+) -> Listing:
     """Everything below an inbox. Raises OSError when the inbox itself cannot be read.
 
-    `is_ours`: names of the review folder's leftovers (a picture, a text) that came back with their page.
+    `is_ours`: names of the review folder's leftovers (a picture, a text) that came back with their page. `entering`:
+    called with every folder before it is listed.
     """
-    listing = Listing()
-    with os.scandir(root) as entries:
-        _look_into(list(entries), listing, is_ours, depth=0)
-    return listing
+    walk = _Walk(is_ours, entering)
+    walk.look_into(root, depth=0)
+    return walk.listing
 
 
-def _look_into(
-    entries: list[os.DirEntry[str]], listing: Listing, is_ours: Callable[[str], bool], *, depth: int
-) -> None:
-    for entry in entries:
-        if is_temporary(entry.name):
-            continue
-        try:
-            _look_at(entry, listing, is_ours, depth=depth)
-        except FileNotFoundError:
-            continue  # gone between the listing and the look
-        except OSError as error:
-            listing.left_alone.append(LeftAlone(path=Path(entry.path), why=f"it cannot be looked at: {error.strerror}"))
+class _Walk:
+    """One way through an inbox and its subfolders."""
 
+    def __init__(self, is_ours: Callable[[str], bool], entering: Callable[[Path], object]) -> None:
+        self.listing = Listing()
+        self._is_ours = is_ours
+        self._entering = entering
 
-def _look_at(entry: os.DirEntry[str], listing: Listing, is_ours: Callable[[str], bool], *, depth: int) -> None:
-    path = Path(entry.path)
-    status = entry.stat(follow_symlinks=False)
-    if stat.S_ISDIR(status.st_mode):
-        if path.suffix.lower() in _SCAN_SUFFIXES:
-            listing.left_alone.append(LeftAlone(path=path, why="it is a folder with the name of a scan; it is watched"))
-        if depth < _DEEPEST:
-            with os.scandir(path) as entries:
-                _look_into(list(entries), listing, is_ours, depth=depth + 1)
-    elif why := _why_not(path, status, is_ours):
-        change = (status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns)
-        listing.left_alone.append(LeftAlone(path=path, why=why, change=change))
-    else:
-        listing.files.append(Seen.of(path, status))
+    def look_into(self, folder: Path, *, depth: int) -> None:
+        self._entering(folder)
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if not is_temporary(entry.name)]
+        for entry in found:
+            try:
+                self._look_at(entry, depth=depth)
+            except FileNotFoundError:
+                continue  # gone between the listing and the look
+            except OSError as error:
+                self._leave(Path(entry.path), f"it cannot be looked at: {error.strerror}")
+
+    def _look_at(self, entry: os.DirEntry[str], *, depth: int) -> None:
+        path = Path(entry.path)
+        status = entry.stat(follow_symlinks=False)
+        if stat.S_ISDIR(status.st_mode):
+            if path.suffix.lower() in _SCAN_SUFFIXES:
+                self._leave(path, "it is a folder with the name of a scan; it is watched")
+            if depth < _DEEPEST:
+                self.look_into(path, depth=depth + 1)
+        elif why := _why_not(path, status, self._is_ours):
+            self._leave(path, why, (status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns))
+        else:
+            self.listing.files.append(Seen.of(path, status))
+
+    def _leave(self, path: Path, why: str, change: tuple[int, ...] = ()) -> None:
+        self.listing.left_alone.append(LeftAlone(path=path, why=why, change=change))
 
 
 def _why_not(path: Path, status: os.stat_result, is_ours: Callable[[str], bool]) -> str | None:

@@ -41,10 +41,13 @@ class _Return:
 class Arrivals:
     """The inboxes of a site."""
 
-    def __init__(self, site: Site, worker: PageWorker, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, site: Site, worker: PageWorker, wake: Callable[[], None], entering: Callable[[Path], object]
+    ) -> None:
         self._site = site
         self._worker = worker
         self._wake = wake
+        self._entering = entering
         watch = site.settings.watch
         self._roots = [Root.of("inbox", inbox) for inbox in site.settings.inbox]
         self._tracker = Tracker(settle_s=watch.settle_s, incomplete_after_s=watch.incomplete_after_s)
@@ -81,7 +84,7 @@ class Arrivals:
         for root in self._roots:
             try:
                 root.check()
-                listing = look(root.folder, self._is_ours)
+                listing = look(root.folder, self._is_ours, self._entering)
             except Exception as error:  # noqa: BLE001 - raised below
                 fault = error
                 continue

@@ -47,8 +47,8 @@ class Service:
         self._state = Root.of("state", site.settings.state)
         self.faults = Faults(site.clock, site.log)
         self._voice = Voice(site, self.faults, notifier or Notifier())
-        self._lookout = Lookout(site, self._wake.set)
-        self.arrivals = Arrivals(site, worker, self._wake.set)
+        self._lookout = Lookout(site)
+        self.arrivals = Arrivals(site, worker, self._wake.set, self._lookout.watch)
         self.reading = Reading(site, worker, self._wake.set)
         self.deliveries = Deliveries(site, self._voice.notice)
         self.answers = Answers(site)
@@ -129,6 +129,7 @@ class Service:
 
     def _look_into_review(self) -> None:
         self.deliveries.check_review()
+        self._lookout.watch(self._site.settings.review)
         self.answers.take()
 
     def _hand_out(self) -> bool:
@@ -145,7 +146,8 @@ class Service:
     def _sleep(self) -> None:
         now_s = self._site.clock.monotonic_s()
         pause_s = min(_LEDGER_POLL_S, self._voice.speaks_every_s, self._next_look_s() - now_s)
-        self._wake.wait(max(0.0, pause_s))
+        if self._wake.wait(max(0.0, pause_s), self._lookout.listens_to):
+            self._lookout.hint()
 
     def _is_done(self) -> bool:
         """Whether nothing is left that could be read or delivered now; incomplete files are left where they are."""
