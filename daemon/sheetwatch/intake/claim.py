@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from sheetwatch.intake.listing import Seen
 
+_LONGEST_NAME_BYTES = 255
+_LONGEST_SUFFIX_BYTES = 20
+
 
 def take(seen: Seen, work_file: Path) -> bool:
     """Move a scan to its work file. False, and the scan back in its place, when it changed in the last moment.
@@ -68,7 +71,15 @@ def put_back(work_file: Path, place: Path) -> Path:
     free, number = place, 1
     while os.path.lexists(free):
         number += 1
-        free = place.with_name(f"{place.stem}-{number}{place.suffix}")
+        free = _numbered(place, number)
+    make_folder(free.parent)  # the folder of one scan may be gone with it
     move(work_file, free)
     remove_folder(work_file.parent)
     return free
+
+
+def _numbered(place: Path, number: int) -> Path:
+    """The name with a number, cut where it would get longer than names can be."""
+    suffix = os.fsencode(place.suffix)[:_LONGEST_SUFFIX_BYTES]
+    end = f"-{number}".encode() + suffix
+    return place.with_name(os.fsdecode(os.fsencode(place.stem)[: _LONGEST_NAME_BYTES - len(end)] + end))

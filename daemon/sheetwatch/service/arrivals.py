@@ -51,6 +51,7 @@ class Arrivals:
         watch = site.settings.watch
         self._roots = [Root.of("inbox", inbox) for inbox in site.settings.inbox]
         self._tracker = Tracker(settle_s=watch.settle_s, incomplete_after_s=watch.incomplete_after_s)
+        self._unfinished = Tracker(settle_s=watch.incomplete_after_s, incomplete_after_s=float("inf"))
         self._queue: deque[Seen] = deque()
         self._given_up: deque[Seen] = deque()
         self._probes: dict[Seen, Future[Probe]] = {}
@@ -80,7 +81,7 @@ class Arrivals:
     def look(self) -> None:
         """Find what lies in the inboxes. Raises EnvironmentFault when one is not there, after looking at the others."""
         now_s = self._site.clock.monotonic_s()
-        files, left_alone, fault = [], [], None
+        files, unfinished, left_alone, fault = [], [], [], None
         for root in self._roots:
             try:
                 root.check()
@@ -89,8 +90,11 @@ class Arrivals:
                 fault = error
                 continue
             files += listing.files
+            unfinished += listing.unfinished
             left_alone += listing.left_alone
         self._tracker.observe(files, now_s=now_s)
+        self._unfinished.observe(unfinished, now_s=now_s)
+        self._note_unfinished(now_s)
         self._note_left_alone(left_alone)
         self._queue = deque(self._tracker.ready(now_s=now_s))
         self._given_up = deque(self._tracker.given_up(now_s=now_s))
@@ -116,6 +120,13 @@ class Arrivals:
         for item in left_alone:
             if known.get(item.path) != item:
                 self._site.log.warning("left_alone", path=plain_text(str(item.path)), reason=item.why)
+
+    def _note_unfinished(self, now_s: float) -> None:
+        """Say once what lies there under a name of transfers, and is no longer written: perhaps a client died."""
+        for seen in self._unfinished.ready(now_s=now_s):
+            self._unfinished.probing(seen)
+            why = "its name says that it is not whole yet; rename it, or remove it"
+            self._site.log.warning("left_alone", path=plain_text(str(seen.path)), reason=why)
 
     def open_next(self, slots: int) -> None:
         """Have settled files opened by the workers; one that failed there before only when nothing else is read."""
