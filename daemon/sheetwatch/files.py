@@ -19,6 +19,7 @@ from sheetwatch.domain import SheetwatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
     from pathlib import Path
 
 TEMPORARY_PREFIX = ".sheetwatch-"
@@ -44,28 +45,51 @@ def write_atomically(path: Path, data: bytes) -> None:
 def copy_atomically(source: Path, target: Path) -> None:
     """Copy a whole file, its times included. Raises OSError."""
     with source.open("rb") as reader, _temporary(target) as descriptor:
-        while block := reader.read(_COPY_BYTES):
+        while block := _read_some(reader, source):
             write_all(descriptor, block)
         state = os.fstat(reader.fileno())
         os.utime(descriptor, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
-def move(source: Path, target: Path) -> None:
-    """Move a file: a rename, or a copy where the folders lie on different file systems. Raises OSError."""
+def _read_some(reader: BufferedReader, source: Path) -> bytes:
+    with named(source):
+        return reader.read(_COPY_BYTES)
+
+
+def move(source: Path, target: Path) -> bool:
+    """Move a file: a rename, or a copy where the folders lie on different mounts. Raises OSError.
+
+    Returns whether it is the same file still, not a copy.
+    """
+    renamed = True
     try:
         os.rename(source, target)  # noqa: PTH104 - Path.rename says the same with more words
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
+        renamed = False
         copy_atomically(source, target)
         source.unlink()
     else:
         fsync_folder(target.parent)
     if source.parent != target.parent:
         fsync_folder(source.parent)
+    return renamed
 
 
-def mtime_ns(status: os.stat_result) -> int:
+def is_taken(path: Path) -> bool:
+    """Whether something lies there, a broken link included.
+
+    Raises OSError, unlike os.path.lexists: who cannot look must not think a name free, and overwrite what has it.
+    """
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def written_ns(status: os.stat_result) -> int:
     """When a file was last written; a time after the year 2262 is told as its end."""
     return max(-_LATEST_NS, min(status.st_mtime_ns, _LATEST_NS))
 
@@ -107,6 +131,16 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Let an OSError of an open file say which file it was; by itself it knows only a number."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
 def fsync(descriptor: int, path: Path) -> None:
     """Put a file's bytes on the disk. Raises DurabilityError; never call it again for the same bytes."""
     try:
@@ -137,7 +171,8 @@ def _temporary(path: Path) -> Iterator[int]:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         try:
-            yield descriptor
+            with named(path):
+                yield descriptor
             fsync(descriptor, path)
         finally:
             os.close(descriptor)

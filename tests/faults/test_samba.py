@@ -214,7 +214,7 @@ def test_what_a_killed_client_left_is_reported_and_makes_no_row(tmp_path: Path) 
 
 def killed_half_way(samba: Samba, ways: list[Callable[[SmbClient, str, Growing, int], None]]) -> list[str]:
     """Clients that die while they write; the server closes their files."""
-    names = []
+    names: list[str] = []
     for scanner in [one for one in scanners(4) if one.write in ways] * amount(1, 5):
         name = f"{len(names)}-{scanner.name}"
         client = SmbClient(samba)

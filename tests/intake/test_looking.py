@@ -130,9 +130,13 @@ def test_between_file_systems_a_scan_is_copied(tmp_path: Path) -> None:
         assert not seen.path.exists()
         assert work.read_bytes() == b"whole"
         seen.path.write_bytes(b"whole")
-        facts = {"size_bytes": work.stat().st_size, "written_ns": work.stat().st_mtime_ns}
+        facts = {"size_bytes": work.stat().st_size, "mtime_ns": work.stat().st_mtime_ns}
+        os.utime(seen.path, ns=(facts["mtime_ns"], facts["mtime_ns"]))
         assert recover(seen.path, work, **facts)
         assert not seen.path.exists(), "the crash came before the source was removed"
+        seen.path.write_bytes(b"whole")
+        assert recover(seen.path, work, **facts)
+        assert seen.path.exists(), "the same content came later: a scan of its own"
         seen.path.write_bytes(b"other")
         assert recover(seen.path, work, **facts)
         assert seen.path.exists(), "another scan has the name by now"
@@ -145,7 +149,7 @@ def test_between_file_systems_a_scan_is_copied(tmp_path: Path) -> None:
 def test_an_unfinished_claim_whose_file_stayed_leaves_no_trace(tmp_path: Path) -> None:
     seen, work = file_in(tmp_path / "inbox"), tmp_path / "work" / "1" / "scan.jpg"
     work.parent.mkdir(parents=True)
-    assert not recover(seen.path, work, size_bytes=5, written_ns=0)
+    assert not recover(seen.path, work, size_bytes=5, mtime_ns=0)
     assert not work.parent.exists()
     assert seen.path.exists()
 
@@ -154,7 +158,7 @@ def test_an_unfinished_claim_of_a_file_that_changed_goes_back(tmp_path: Path) ->
     seen, work = file_in(tmp_path / "inbox"), tmp_path / "work" / "1" / "scan.jpg"
     work.parent.mkdir(parents=True)
     seen.path.rename(work)
-    assert not recover(seen.path, work, size_bytes=4, written_ns=seen.mtime_ns)
+    assert not recover(seen.path, work, size_bytes=4, mtime_ns=seen.mtime_ns)
     assert seen.path.exists()
 
 

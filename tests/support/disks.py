@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 def mount(*arguments: str) -> None:
@@ -24,8 +24,8 @@ def mount_memory(folder: Path, size: str = "64m") -> None:
     mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
 
 
-def unmount(folder: Path) -> None:
-    subprocess.run(["umount", str(folder)], check=True)
+def unmount(folder: Path, *options: str) -> None:
+    subprocess.run(["umount", *options, str(folder)], check=True)
 
 
 @contextlib.contextmanager
@@ -36,8 +36,44 @@ def mounted(folder: Path, size: str = "64m") -> Iterator[Path]:
     try:
         yield folder
     finally:
-        while os.path.ismount(folder):
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        _unmount_whatever(folder)
+
+
+@contextlib.contextmanager
+def bound(base: Path, names: Iterable[str]) -> Iterator[None]:
+    """Folders of `base` that are mounts: of `<name>-aside`, where their content survives an unmount."""
+    folders = [base / name for name in names]
+    try:
+        for folder in folders:
+            aside = folder.with_name(f"{folder.name}-aside")
+            aside.mkdir(parents=True)
+            folder.mkdir()
+            mount("--bind", str(aside), str(folder))
+        yield
+    finally:
+        for folder in folders:
+            _unmount_whatever(folder)
+
+
+def fill(folder: Path) -> Path:
+    """Write a file that leaves no space on the disk; removing it frees all."""
+    ballast = folder / ".ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 12, 1):
+            with contextlib.suppress(OSError):
+                while file.write(b"x" * size):
+                    pass
+    return ballast
+
+
+def _unmount_whatever(folder: Path) -> None:
+    while os.path.ismount(folder) or _is_bound(folder):
+        unmount(folder, "--lazy")
+
+
+def _is_bound(folder: Path) -> bool:
+    """Whether a folder of the same disk is mounted there, which ismount cannot see."""
+    return any(line.split(" ")[4] == str(folder) for line in Path("/proc/self/mountinfo").read_text().splitlines())
 
 
 def can_mount() -> str | None:

@@ -38,9 +38,7 @@ _SIGNATURES: dict[str, tuple[type, list[type]]] = {
 }
 
 
-@_AUTH
-def _as_guest(*_: Any) -> None:
-    """Name no user."""
+_AS_GUEST = _AUTH(lambda *_: None)  # names no user
 
 
 def _library() -> ctypes.CDLL:
@@ -48,7 +46,7 @@ def _library() -> ctypes.CDLL:
     for name, (result, arguments) in _SIGNATURES.items():
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
-    if library.smbc_init(_as_guest, 0) < 0:
+    if library.smbc_init(_AS_GUEST, 0) < 0:
         raise OSError(ctypes.get_errno(), "libsmbclient cannot start")
     return library
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import fsync_folder, make_folder, move
+from sheetwatch.files import fsync_folder, is_taken, make_folder, move
 from sheetwatch.names import safe_stem
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ def choose_name(archive: Path, day: date, name: str, suffix: str) -> str:
     """Where a scan goes, relative to the archive: its own name, or with -2, -3 where that is taken."""
     stem = safe_stem(name)
     chosen, number = f"{day.isoformat()}/{stem}{suffix}", 1
-    while os.path.lexists(archive / chosen):
+    while is_taken(archive / chosen):
         number += 1
         chosen = f"{day.isoformat()}/{stem}-{number}{suffix}"
     return chosen

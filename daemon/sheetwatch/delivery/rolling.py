@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import fsync, move, write_all, write_atomically
+from sheetwatch.files import fsync, is_taken, move, named, write_all, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,19 +84,25 @@ def _is_torn(content: bytes, before: bytes, new: bytes) -> bool:
 def _append(path: Path, at_byte: int, new: bytes) -> Delivered:
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        os.ftruncate(descriptor, at_byte)
-        os.lseek(descriptor, at_byte, os.SEEK_SET)
-        try:
-            write_all(descriptor, new)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.ftruncate(descriptor, at_byte)
-            raise
+        with named(path):
+            _overwrite(descriptor, at_byte, new)
         fsync(descriptor, path)
         status = os.fstat(descriptor)
     finally:
         os.close(descriptor)
     return Delivered(size_bytes=status.st_size, fingerprint=_fingerprint(status))
+
+
+def _overwrite(descriptor: int, at_byte: int, new: bytes) -> None:
+    """Let the file end with `new` from a byte on; where that fails, let it end there."""
+    os.ftruncate(descriptor, at_byte)
+    os.lseek(descriptor, at_byte, os.SEEK_SET)
+    try:
+        write_all(descriptor, new)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, at_byte)
+        raise
 
 
 def _make(
@@ -116,7 +122,7 @@ def _make(
 
 def _keep_aside(path: Path) -> Path:
     number = 1
-    while (aside := path.with_name(f"{path.stem}.altered-{number}{path.suffix}")).exists():
+    while is_taken(aside := path.with_name(f"{path.stem}.altered-{number}{path.suffix}")):
         number += 1
     move(path, aside)
     return aside

@@ -10,7 +10,7 @@ import filecmp
 import os
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import fsync_folder, make_folder, move, mtime_ns, remove, remove_folder, sweep
+from sheetwatch.files import fsync_folder, is_taken, make_folder, move, remove, remove_folder, sweep, written_ns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,47 +29,47 @@ def take(seen: Seen, work_file: Path) -> bool:
     if not seen.is_same_file(os.stat(seen.path, follow_symlinks=False)):  # noqa: PTH116 - as scandir looked
         return False
     make_folder(work_file.parent)
-    same_device = work_file.parent.stat().st_dev == seen.device
-    move(seen.path, work_file)
-    if not same_device or seen.is_same_file(work_file.stat()):
+    renamed = move(seen.path, work_file)  # folders of one device can be mounts apart, as bound ones are
+    if not renamed or seen.is_same_file(work_file.stat()):
         return True
     put_back(work_file, seen.path)
     return False
 
 
-def recover(source: Path, work_file: Path, *, size_bytes: int, written_ns: int) -> bool:
+def recover(source: Path, work_file: Path, *, size_bytes: int, mtime_ns: int) -> bool:
     """Whether an unfinished claim's file is ours. Otherwise it lies in the inbox, and no trace is left here.
 
-    `size_bytes`, `written_ns`: of the file as it was opened and counted; one that changed since goes back.
+    `size_bytes`, `mtime_ns`: of the file as it was opened and counted; one that changed since goes back.
     """
     if not work_file.exists():
         remove_folder(work_file.parent)
         return False
     sweep(work_file.parent)
     fsync_folder(work_file.parent)
-    if _is_leftover_of_copy(source, work_file):
-        remove(source)
     status = work_file.stat()
-    if (status.st_size, mtime_ns(status)) == (size_bytes, written_ns):
+    is_as_counted = (status.st_size, written_ns(status)) == (size_bytes, mtime_ns)
+    if is_as_counted and _is_leftover_of_copy(source, work_file):
+        remove(source)
+    if is_as_counted:
         return True
     put_back(work_file, source)
     return False
 
 
 def _is_leftover_of_copy(source: Path, work_file: Path) -> bool:
-    """Whether the crash came after the copy had become the work file and before the source was removed."""
-    return (
-        source.is_file()
-        and not source.is_symlink()
-        and source.stat().st_dev != work_file.stat().st_dev
-        and filecmp.cmp(source, work_file, shallow=False)
-    )
+    """Whether the crash came after the copy had become the work file and before the source was removed.
+
+    A copy keeps the time of its source; the same content that came later is another scan.
+    """
+    if not source.is_file() or source.is_symlink() or source.samefile(work_file):
+        return False
+    return source.stat().st_mtime_ns == work_file.stat().st_mtime_ns and filecmp.cmp(source, work_file, shallow=False)
 
 
 def put_back(work_file: Path, place: Path) -> Path:
     """Give a scan back to the inbox, under its own name or, where that is taken, the next free one."""
     free, number = place, 1
-    while os.path.lexists(free):
+    while is_taken(free):
         number += 1
         free = _numbered(place, number)
     make_folder(free.parent)  # the folder of one scan may be gone with it

@@ -79,7 +79,12 @@ class Root:
             )
         if point != self.mounted_at:
             raise EnvironmentFault(f"{self.name}: {self.mounted_at} is not mounted; mount it again")
+        if is_read_only(self.folder):
+            raise EnvironmentFault(f"{self.name}: {self.folder} is read-only; mount it for writing")
         if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
             raise EnvironmentFault(f"{self.name}: {self.folder} cannot be written; correct its rights or its mount")
-        if os.statvfs(self.folder).f_flag & os.ST_RDONLY:
-            raise EnvironmentFault(f"{self.name}: {self.folder} is read-only; mount it for writing")
+
+
+def is_read_only(folder: Path) -> bool:
+    """Whether a folder lies on a file system that nobody can write to. Raises OSError."""
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import TEMPORARY_PREFIX, mtime_ns
+from sheetwatch.files import TEMPORARY_PREFIX, written_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,13 +39,13 @@ class Seen:
             device=status.st_dev,
             inode=status.st_ino,
             size_bytes=status.st_size,
-            mtime_ns=mtime_ns(status),
+            mtime_ns=written_ns(status),
             blocks=status.st_blocks,
         )
 
     def is_same_file(self, status: os.stat_result) -> bool:
         """Whether this is the file still, unwritten, perhaps under another name."""
-        return (self.inode, self.size_bytes, self.mtime_ns) == (status.st_ino, status.st_size, mtime_ns(status))
+        return (self.inode, self.size_bytes, self.mtime_ns) == (status.st_ino, status.st_size, written_ns(status))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

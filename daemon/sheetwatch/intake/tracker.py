@@ -87,10 +87,15 @@ class Tracker:
         if self.is_current(seen):
             self._wait(_Waiting(seen, self._files[seen.path].since_s, _Phase.INCOMPLETE))
 
-    def leave_alone(self, seen: Seen, *, now_s: float) -> None:
-        """The file cannot be taken up; it waits for a change, and is tried again after `incomplete_after_s`."""
+    def leave_alone(self, seen: Seen, *, now_s: float, pause_s: float | None = None) -> None:
+        """The file cannot be taken up; it waits for a change, and is tried again after a pause.
+
+        `pause_s`: None is `incomplete_after_s`.
+        """
         if self.is_current(seen):
-            self._wait(_Waiting(seen, now_s, _Phase.LEFT_ALONE))
+            longest_s = self._waits[_Phase.LEFT_ALONE]
+            early_s = 0.0 if pause_s is None else max(0.0, longest_s - pause_s)
+            self._wait(_Waiting(seen, now_s - early_s, _Phase.LEFT_ALONE))
 
     def again(self, seen: Seen, *, now_s: float) -> None:
         """Begin to wait for the file afresh."""

@@ -27,6 +27,8 @@ _ENVIRONMENT = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,  # a lock that the file system refused
+    sqlite3.SQLITE_NOLFS,
 }
 
 
@@ -126,7 +128,9 @@ class Ledger:
 def require(path: Path) -> None:
     """Raise LedgerError when there is no ledger yet."""
     if not path.exists():
-        raise LedgerError(f"{path}: there is no ledger yet; start the daemon once: sheetwatch run")
+        raise LedgerError(
+            f"{path}: there is no ledger yet; start the daemon once (sheetwatch run), or mount the disk that holds it"
+        )
 
 
 @contextlib.contextmanager

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sheetwatch.delivery.review_folder import stem_of_leftover
-from sheetwatch.domain import ReasonCode, SheetwatchError
+from sheetwatch.domain import EnvironmentFault, ReasonCode, SheetwatchError
 from sheetwatch.intake import claim as moves
 from sheetwatch.intake.folders import Root
 from sheetwatch.intake.listing import LeftAlone, Seen, look
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 # A step of the loop stays short, however many files were given up at the same time.
 _GIVEN_UP_AT_ONCE = 20
+
+
+_SOON_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,7 @@ class Arrivals:
         self._incomplete: dict[Seen, Probe] = {}
         self._failed_once: set[Seen] = set()
         self._left_alone: dict[Path, LeftAlone] = {}
+        self._refused: set[Seen] = set()
 
     @property
     def probing(self) -> int:
@@ -201,6 +206,8 @@ class Arrivals:
         try:
             taken = moves.take(seen, self._site.work_file(claim.scan_id, claim.suffix))
         except PermissionError as error:
+            if os.fspath(error.filename) != str(seen.path):  # it is the state folder that refuses
+                raise
             self.finish_claims()
             self._leave_alone(seen, error)
             return
@@ -215,11 +222,18 @@ class Arrivals:
         self._finish(claim)
 
     def _leave_alone(self, seen: Seen, error: OSError) -> None:
-        """One file that the system refuses keeps nobody waiting; an inbox that it refuses is a fault."""
+        """One file that the system refuses keeps nobody waiting; an inbox that it refuses is a fault.
+
+        It is tried once more soon, since the refusal may have been a share's bad moment, and then rarely.
+        """
         for root in self._roots:
             root.check()
-        self._tracker.leave_alone(seen, now_s=self._site.clock.monotonic_s())
-        self._site.log.warning("left_alone", path=plain_text(str(seen.path)), reason=error.strerror)
+        first = seen not in self._refused
+        self._refused = {one for one in self._refused if self._tracker.is_current(one)} | {seen}
+        now_s = self._site.clock.monotonic_s()
+        self._tracker.leave_alone(seen, now_s=now_s, pause_s=_SOON_S if first else None)
+        if first:
+            self._site.log.warning("left_alone", path=plain_text(str(seen.path)), reason=error.strerror)
 
     def _new_scan(self, tx: Transaction, seen: Seen, probe: Probe) -> NewScan:
         name = seen.path.name
@@ -265,11 +279,23 @@ class Arrivals:
             unfinished = scans.unfinished_claims(tx)
         for claim in unfinished:
             work_file = self._site.work_file(claim.scan_id, claim.suffix)
-            if moves.recover(claim.source, work_file, size_bytes=claim.size_bytes, written_ns=claim.mtime_ns):
+            if work_file.exists() and self._is_away(claim.source):
+                continue  # nobody can know yet whether a copied scan lies there still, to come in a second time
+            if moves.recover(claim.source, work_file, size_bytes=claim.size_bytes, mtime_ns=claim.mtime_ns):
                 self._finish(claim)
             else:
                 with self._site.ledger.transaction() as tx:
                     scans.cancel_claim(tx, claim.scan)
+
+    def _is_away(self, source: Path) -> bool:
+        """Whether the inbox of a file cannot be used now."""
+        try:
+            for root in self._roots:
+                if source.is_relative_to(root.folder):
+                    root.check()
+        except (EnvironmentFault, OSError):
+            return True
+        return False
 
     def _finish(self, claim: Claim) -> None:
         with self._site.ledger.transaction() as tx:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,16 @@ _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
 _HEALTH_NAME = "health.json"
 _HEALTH_BYTES = 4096
+_MENDS = {
+    errno.ENOSPC: "free some space on its disk",
+    errno.EDQUOT: "free some space, or raise the quota",
+    errno.EROFS: "mount its disk for writing",
+    errno.EACCES: "correct its rights",
+    errno.EPERM: "correct its rights",
+    errno.ENOENT: "put it back, or mount its disk again",
+    errno.EMFILE: "raise the limit of open files",
+}
+_MEND = "check its disk or share"
 
 
 @dataclass(slots=True)
@@ -103,8 +114,8 @@ class Faults:
 def _in_words(error: EnvironmentFault | OSError) -> str:
     if isinstance(error, EnvironmentFault):
         return str(error)
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
+    where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+    return f"{where}{error.strerror or error}; {_MENDS.get(error.errno or 0, _MEND)}"
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,13 +139,14 @@ class HealthFile:
         """Say how it goes; a folder that cannot be written must not matter here."""
         if health == self._last:
             return
-        self._last = health
+        told = health
         while len(data := msgspec.json.encode(health)) > _HEALTH_BYTES and health.notices:
             health = msgspec.structs.replace(health, notices=health.notices[1:])
         with contextlib.suppress(OSError):
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 os.pwrite(descriptor, data[:_HEALTH_BYTES].ljust(_HEALTH_BYTES), 0)
+                self._last = told
             finally:
                 os.close(descriptor)
 
