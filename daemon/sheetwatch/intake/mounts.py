@@ -8,8 +8,8 @@ from pathlib import Path
 
 # On these the kernel tells nothing of what other machines write; under an autofs it may become any of them.
 _SILENT = {
-    "9p", "afs", "autofs", "beegfs", "ceph", "cifs", "coda", "gfs2", "gpfs", "lustre", "nfs", "nfs4", "ocfs2", "orangefs",
-    "prl_fs", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs",
+    "9p", "afs", "autofs", "beegfs", "ceph", "cifs", "coda", "gfs2", "gpfs", "lustre", "nfs", "nfs4", "ocfs2",
+    "orangefs", "prl_fs", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs",
 }  # fmt: skip
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
