@@ -34,7 +34,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def go_through(
-    office: Office, name: str, reason: str, away: Callable[[Path], None], back: Callable[[Path], None]
+    office: Office, name: str, reason: str, away: Callable[[Path], object], back: Callable[[Path], object]
 ) -> None:
     """Take a folder away amid the work, see what the daemon says, bring it back."""
     folder = office.base / name
@@ -43,9 +43,9 @@ def go_through(
     with office.quiet(PAUSE_S):
         office.wait_until_paused(str(folder), reason)
         if name != "inbox":
-            (waiting,) = office.drop()
+            waiting = office.drop()
     if name != "inbox":
-        assert waiting in office.place.names("inbox"), "nothing is taken up meanwhile"
+        assert {*waiting} <= {*office.place.names("inbox")}, "nothing is taken up meanwhile"
     back(folder)
     after_s = office.wait_until_done()
     print(f"{name}: {reason}: all was read {after_s:.1f} s after it came back")
@@ -82,7 +82,7 @@ def test_a_folder_is_unmounted_and_mounted(tmp_path: Path) -> None:
 def test_a_folder_turns_read_only_and_back(tmp_path: Path) -> None:
     with bound(tmp_path, FOLDERS), open_office(tmp_path) as office:
         for _ in range(ROUNDS):
-            for name in FOLDERS:
+            for name in FOLDERS[:-1]:  # the kernel refuses it for state/, where files are open for writing
                 go_through(office, name, "read-only; mount it for writing", remount("ro"), remount("rw"))
         office.verify_commands()
 

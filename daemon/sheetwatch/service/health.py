@@ -114,7 +114,8 @@ class Faults:
 def _in_words(error: EnvironmentFault | OSError) -> str:
     if isinstance(error, EnvironmentFault):
         return str(error)
-    where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]
+    where = f"{' -> '.join(names)}: " if names else ""
     return f"{where}{error.strerror or error}; {_MENDS.get(error.errno or 0, _MEND)}"
 
 
