@@ -56,25 +56,24 @@ def _read_some(reader: BufferedReader, source: Path) -> bytes:
         return reader.read(_COPY_BYTES)
 
 
-def move(source: Path, target: Path) -> bool:
-    """Move a file: a rename, or a copy where the folders lie on different mounts. Raises OSError.
+def move(source: Path, target: Path) -> None:
+    """Move a file: a rename, or a copy where the folders lie on different mounts. Raises OSError."""
+    if not rename(source, target):
+        copy_atomically(source, target)
+        remove(source)
 
-    Returns whether it is the same file still, not a copy.
-    """
-    renamed = True
+
+def rename(source: Path, target: Path) -> bool:
+    """Rename a file. False, and nothing done, where the folders lie on different mounts. Raises OSError."""
     try:
         os.rename(source, target)  # noqa: PTH104 - Path.rename says the same with more words
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        renamed = False
-        copy_atomically(source, target)
-        source.unlink()
-    else:
-        fsync_folder(target.parent)
-    if source.parent != target.parent:
-        fsync_folder(source.parent)
-    return renamed
+        return False
+    for folder in {target.parent, source.parent}:
+        fsync_folder(folder)
+    return True
 
 
 def is_taken(path: Path) -> bool:

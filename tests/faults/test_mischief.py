@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import json
 import os
 import random
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sheetwatch.intake import claim
 from support.amount import amount
 from support.office import Office, office_settings, row, sheet
 from support.processes import Installation, wait_until
@@ -135,24 +137,44 @@ class Watched(ScanWorker):
 
 
 def office_with(base: Path, patch: pytest.MonkeyPatch, moment: Moment, when: str) -> Office:
-    """An office in which the moment comes before or after the opening, or before or after the claim's rename."""
-    real_rename = os.rename
+    """An office in which the moment comes before or after the opening, or the claim's rename, or its copy."""
+    real_rename, real_copy = os.rename, claim.copy_atomically
 
     def renaming(source: Path, target: Path) -> None:
         ours = source == moment.path and "state" in target.parts
         if ours and when == "before the claim":
             moment()
+        if "copied" in when and "inbox" in source.parts:
+            raise OSError(errno.EXDEV, "as between file systems")
         real_rename(source, target)
         if ours and when == "after the claim":
             moment()
 
+    def copying(source: Path, target: Path) -> None:
+        if when == "before it is copied":
+            moment()
+        real_copy(source, target)
+        if when == "when it was copied":
+            moment()
+
     patch.setattr(os, "rename", renaming)
+    patch.setattr(claim, "copy_atomically", copying)
     points = {"before the opening": "before", "after the opening": "after"}
     worker = Watched(**{points[when]: moment}) if when in points else Watched()
     return Office(office_settings(base), worker=worker)
 
 
-@pytest.mark.parametrize("when", ["before the opening", "after the opening", "before the claim", "after the claim"])
+MOMENTS = [
+    "before the opening",
+    "after the opening",
+    "before the claim",
+    "after the claim",
+    "before it is copied",
+    "when it was copied",
+]
+
+
+@pytest.mark.parametrize("when", MOMENTS)
 @pytest.mark.parametrize("action", MISCHIEF, ids=lambda action: action.__name__)
 def test_a_file_is_never_half_read_and_never_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: Callable[[Path], None], when: str
@@ -162,11 +184,14 @@ def test_a_file_is_never_half_read_and_never_twice(
         office.drop("a.jpg", sheet(row(1)))
         counts = office.settle(GIVE_UP_S + 20)
         assert moment.done
-        expected = MISCHIEF[action]
+        found = rolls(office.csv_lines())
         if when == "after the claim":  # it was ours by then; what came under its name later is another scan
-            expected = sorted({1, *([2] if action is replace else [])})
-        assert rolls(office.csv_lines()) == expected
-        assert counts.rows == len(expected)
+            assert found == ([1, 2] if action is replace else [1])
+        elif when == "when it was copied" and action in {unlink, rename, into_folder}:  # what we have is whole
+            assert found == [1]
+        else:
+            assert found == MISCHIEF[action]
+        assert counts.rows == len(found)
         assert counts.in_work == 0
         assert office.nothing_owed
         assert not office.service.faults.current

@@ -10,7 +10,18 @@ import filecmp
 import os
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import fsync_folder, is_taken, make_folder, move, remove, remove_folder, sweep, written_ns
+from sheetwatch.files import (
+    copy_atomically,
+    fsync_folder,
+    is_taken,
+    make_folder,
+    move,
+    remove,
+    remove_folder,
+    rename,
+    sweep,
+    written_ns,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,11 +40,22 @@ def take(seen: Seen, work_file: Path) -> bool:
     if not seen.is_same_file(os.stat(seen.path, follow_symlinks=False)):  # noqa: PTH116 - as scandir looked
         return False
     make_folder(work_file.parent)
-    renamed = move(seen.path, work_file)  # folders of one device can be mounts apart, as bound ones are
-    if not renamed or seen.is_same_file(work_file.stat()):
+    if not rename(seen.path, work_file):  # folders of one device can be mounts apart, as bound ones are
+        return _take_copy(seen, work_file)
+    if seen.is_same_file(work_file.stat()):
         return True
     put_back(work_file, seen.path)
     return False
+
+
+def _take_copy(seen: Seen, work_file: Path) -> bool:
+    """The same by a copy, which takes its time: what was written meanwhile must not be removed with the source."""
+    copy_atomically(seen.path, work_file)
+    if not seen.is_same_file(os.stat(seen.path, follow_symlinks=False)):  # noqa: PTH116 - as above
+        remove_folder(work_file.parent)
+        return False
+    remove(seen.path)
+    return True
 
 
 def recover(source: Path, work_file: Path, *, size_bytes: int, mtime_ns: int) -> bool:
