@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sheetwatch import files
 from sheetwatch.intake import claim
 from support.amount import amount
 from support.office import Office, office_settings, row, sheet
@@ -138,7 +139,7 @@ class Watched(ScanWorker):
 
 def office_with(base: Path, patch: pytest.MonkeyPatch, moment: Moment, when: str) -> Office:
     """An office in which the moment comes before or after the opening, or the claim's rename, or its copy."""
-    real_rename, real_copy = os.rename, claim.copy_atomically
+    real_rename, real_copy = os.rename, files.copy_atomically
 
     def renaming(source: Path, target: Path) -> None:
         ours = source == moment.path and "state" in target.parts
