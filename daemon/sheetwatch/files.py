@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TEMPORARY_PREFIX = ".sheetwatch-"
 _COPY_BYTES = 1 << 20
+# File systems know later times than the ledger's 64-bit numbers: clients of a share set any.
+_LATEST_NS = (1 << 63) - 1
 # File systems that cannot fsync a folder (some FUSE and CIFS servers) say so with these.
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
@@ -54,25 +56,24 @@ def _read_some(reader: BufferedReader, source: Path) -> bytes:
         return reader.read(_COPY_BYTES)
 
 
-def move(source: Path, target: Path) -> bool:
-    """Move a file: a rename, or a copy where the folders lie on different mounts. Raises OSError.
+def move(source: Path, target: Path) -> None:
+    """Move a file: a rename, or a copy where the folders lie on different mounts. Raises OSError."""
+    if not rename(source, target):
+        copy_atomically(source, target)
+        remove(source)
 
-    Returns whether it is the same file still, not a copy.
-    """
-    renamed = True
+
+def rename(source: Path, target: Path) -> bool:
+    """Rename a file. False, and nothing done, where the folders lie on different mounts. Raises OSError."""
     try:
         os.rename(source, target)  # noqa: PTH104 - Path.rename says the same with more words
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        renamed = False
-        copy_atomically(source, target)
-        source.unlink()
-    else:
-        fsync_folder(target.parent)
-    if source.parent != target.parent:
-        fsync_folder(source.parent)
-    return renamed
+        return False
+    for folder in {target.parent, source.parent}:
+        fsync_folder(folder)
+    return True
 
 
 def is_taken(path: Path) -> bool:
@@ -85,6 +86,11 @@ def is_taken(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def written_ns(status: os.stat_result) -> int:
+    """When a file was last written; a time after the year 2262 is told as its end."""
+    return max(-_LATEST_NS, min(status.st_mtime_ns, _LATEST_NS))
 
 
 def remove(*paths: Path) -> None:

@@ -10,12 +10,26 @@ import filecmp
 import os
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import fsync_folder, is_taken, make_folder, move, remove, remove_folder, sweep
+from sheetwatch.files import (
+    copy_atomically,
+    fsync_folder,
+    is_taken,
+    make_folder,
+    move,
+    remove,
+    remove_folder,
+    rename,
+    sweep,
+    written_ns,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sheetwatch.intake.listing import Seen
+
+_LONGEST_NAME_BYTES = 255
+_LONGEST_SUFFIX_BYTES = 20
 
 
 def take(seen: Seen, work_file: Path) -> bool:
@@ -26,11 +40,22 @@ def take(seen: Seen, work_file: Path) -> bool:
     if not seen.is_same_file(os.stat(seen.path, follow_symlinks=False)):  # noqa: PTH116 - as scandir looked
         return False
     make_folder(work_file.parent)
-    renamed = move(seen.path, work_file)  # folders of one device can be mounts apart, as bound ones are
-    if not renamed or seen.is_same_file(work_file.stat()):
+    if not rename(seen.path, work_file):  # folders of one device can be mounts apart, as bound ones are
+        return _take_copy(seen, work_file)
+    if seen.is_same_file(work_file.stat()):
         return True
     put_back(work_file, seen.path)
     return False
+
+
+def _take_copy(seen: Seen, work_file: Path) -> bool:
+    """The same by a copy, which takes its time: what was written meanwhile must not be removed with the source."""
+    copy_atomically(seen.path, work_file)
+    if not seen.is_same_file(os.stat(seen.path, follow_symlinks=False)):  # noqa: PTH116 - as above
+        remove_folder(work_file.parent)
+        return False
+    remove(seen.path)
+    return True
 
 
 def recover(source: Path, work_file: Path, *, size_bytes: int, mtime_ns: int) -> bool:
@@ -44,7 +69,7 @@ def recover(source: Path, work_file: Path, *, size_bytes: int, mtime_ns: int) ->
     sweep(work_file.parent)
     fsync_folder(work_file.parent)
     status = work_file.stat()
-    is_as_counted = (status.st_size, status.st_mtime_ns) == (size_bytes, mtime_ns)
+    is_as_counted = (status.st_size, written_ns(status)) == (size_bytes, mtime_ns)
     if is_as_counted and _is_leftover_of_copy(source, work_file):
         remove(source)
     if is_as_counted:
@@ -68,7 +93,15 @@ def put_back(work_file: Path, place: Path) -> Path:
     free, number = place, 1
     while is_taken(free):
         number += 1
-        free = place.with_name(f"{place.stem}-{number}{place.suffix}")
+        free = _numbered(place, number)
+    make_folder(free.parent)  # the folder of one scan may be gone with it
     move(work_file, free)
     remove_folder(work_file.parent)
     return free
+
+
+def _numbered(place: Path, number: int) -> Path:
+    """The name with a number, cut where it would get longer than names can be."""
+    suffix = os.fsencode(place.suffix)[:_LONGEST_SUFFIX_BYTES]
+    end = f"-{number}".encode() + suffix
+    return place.with_name(os.fsdecode(os.fsencode(place.stem)[: _LONGEST_NAME_BYTES - len(end)] + end))

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import TEMPORARY_PREFIX
+from sheetwatch.files import TEMPORARY_PREFIX, written_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SCAN_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".pdf", ".heic", ".heif"}
-_TEMPORARY_SUFFIXES = {".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".swp", ".lock"}
+_TRANSFER_SUFFIXES = {".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart"}
+_TEMPORARY_SUFFIXES = {*_TRANSFER_SUFFIXES, ".swp", ".lock"}
 _SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "@eadir", "lost+found", "system volume information", "$recycle.bin"}
 _DEEPEST = 32
 
@@ -38,13 +39,13 @@ class Seen:
             device=status.st_dev,
             inode=status.st_ino,
             size_bytes=status.st_size,
-            mtime_ns=status.st_mtime_ns,
+            mtime_ns=written_ns(status),
             blocks=status.st_blocks,
         )
 
     def is_same_file(self, status: os.stat_result) -> bool:
         """Whether this is the file still, unwritten, perhaps under another name."""
-        return (self.inode, self.size_bytes, self.mtime_ns) == (status.st_ino, status.st_size, status.st_mtime_ns)
+        return (self.inode, self.size_bytes, self.mtime_ns) == (status.st_ino, status.st_size, written_ns(status))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +59,10 @@ class LeftAlone:
 
 @dataclass(slots=True, kw_only=True)
 class Listing:
-    """What one look found."""
+    """What one look found. `unfinished`: files under the names that transfers give them until they are whole."""
 
     files: list[Seen] = field(default_factory=list)
+    unfinished: list[Seen] = field(default_factory=list)
     left_alone: list[LeftAlone] = field(default_factory=list)
 
 
@@ -87,17 +89,21 @@ class _Walk:
 
     def look_into(self, folder: Path, *, depth: int) -> None:
         self._entering(folder)
+        gives = os.access(folder, os.W_OK | os.X_OK, effective_ids=True)
         with os.scandir(folder) as entries:
-            found = [entry for entry in entries if not is_temporary(entry.name)]
+            found = list(entries)
         for entry in found:
             try:
-                self._look_at(entry, depth=depth)
+                if not is_temporary(entry.name):
+                    self._look_at(entry, gives=gives, depth=depth)
+                elif _suffix_of(entry.name) in _TRANSFER_SUFFIXES and entry.is_file(follow_symlinks=False):
+                    self.listing.unfinished.append(_seen(entry))
             except FileNotFoundError:
                 continue  # gone between the listing and the look
             except OSError as error:
                 self._leave(Path(entry.path), f"it cannot be looked at: {error.strerror}")
 
-    def _look_at(self, entry: os.DirEntry[str], *, depth: int) -> None:
+    def _look_at(self, entry: os.DirEntry[str], *, gives: bool, depth: int) -> None:
         path = Path(entry.path)
         status = entry.stat(follow_symlinks=False)
         if stat.S_ISDIR(status.st_mode):
@@ -105,7 +111,9 @@ class _Walk:
                 self._leave(path, "it is a folder with the name of a scan; it is watched")
             if depth < _DEEPEST:
                 self.look_into(path, depth=depth + 1)
-        elif why := _why_not(path, status, self._is_ours):
+            else:
+                self._leave(path, f"it lies {_DEEPEST} folders deep; nothing in it is read")
+        elif why := _why_not(path, status, self._is_ours, gives=gives):
             self._leave(path, why, (status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns))
         else:
             self.listing.files.append(Seen.of(path, status))
@@ -114,7 +122,11 @@ class _Walk:
         self.listing.left_alone.append(LeftAlone(path=path, why=why, change=change))
 
 
-def _why_not(path: Path, status: os.stat_result, is_ours: Callable[[str], bool]) -> str | None:
+def _seen(entry: os.DirEntry[str]) -> Seen:
+    return Seen.of(Path(entry.path), entry.stat(follow_symlinks=False))
+
+
+def _why_not(path: Path, status: os.stat_result, is_ours: Callable[[str], bool], *, gives: bool) -> str | None:
     if stat.S_ISLNK(status.st_mode):
         return "it is a symbolic link; put the file itself there"
     if not stat.S_ISREG(status.st_mode):
@@ -123,7 +135,7 @@ def _why_not(path: Path, status: os.stat_result, is_ours: Callable[[str], bool])
         return "it belongs to a page in review; only the page itself is read again"
     if not os.access(path, os.R_OK, effective_ids=True):
         return "it cannot be read; correct its rights"
-    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+    if not gives:
         return "it cannot be moved out of its folder; correct the folder's rights"
     return None
 
@@ -135,5 +147,9 @@ def is_temporary(name: str) -> bool:
         lower.startswith((".", "~", TEMPORARY_PREFIX))
         or lower.endswith("~")
         or lower in _SYSTEM_NAMES
-        or os.path.splitext(lower)[1] in _TEMPORARY_SUFFIXES  # noqa: PTH122 - a name, not a path
+        or _suffix_of(lower) in _TEMPORARY_SUFFIXES
     )
+
+
+def _suffix_of(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - a name, not a path

@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-# On these the kernel tells nothing of what other machines write.
-_SILENT = {"cifs", "smb3", "smbfs", "nfs", "nfs4", "9p", "afs", "ceph", "vboxsf", "virtiofs", "prl_fs", "vmhgfs"}
+# On these the kernel tells nothing of what other machines write; under an autofs it may become any of them.
+_SILENT = {
+    "9p", "afs", "autofs", "beegfs", "ceph", "cifs", "coda", "gfs2", "gpfs", "lustre", "nfs", "nfs4", "ocfs2",
+    "orangefs", "prl_fs", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs",
+}  # fmt: skip
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -26,8 +29,8 @@ class Mount:
 
 def mount_of(folder: Path, table: str | None = None) -> Mount:
     """The mount on which a folder lies. `table`: what /proc/self/mountinfo says, read now when None."""
+    real = folder.resolve()  # first: on its way it may have something mounted
     text = table if table is not None else Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
-    real = folder.resolve()
     best = Mount(point=Path("/"), kind="unknown")
     for mount in _parse(text):
         # A later line covers an earlier one on the same point.
@@ -38,7 +41,7 @@ def mount_of(folder: Path, table: str | None = None) -> Mount:
 
 def _parse(text: str) -> list[Mount]:
     mounts = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         left, _, right = line.partition(" - ")
         fields = left.split(" ")
         if len(fields) > 4 and right:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from sheetwatch.ledger import Transaction
 
+# A step of the loop stays short, however many files were given up at the same time.
+_GIVEN_UP_AT_ONCE = 20
+
 
 _SOON_S = 10.0
 
@@ -52,13 +55,14 @@ class Arrivals:
         watch = site.settings.watch
         self._roots = [Root.of("inbox", inbox) for inbox in site.settings.inbox]
         self._tracker = Tracker(settle_s=watch.settle_s, incomplete_after_s=watch.incomplete_after_s)
+        self._unfinished = Tracker(settle_s=watch.incomplete_after_s, incomplete_after_s=float("inf"))
         self._queue: deque[Seen] = deque()
+        self._given_up: deque[Seen] = deque()
         self._probes: dict[Seen, Future[Probe]] = {}
         self._incomplete: dict[Seen, Probe] = {}
         self._failed_once: set[Seen] = set()
         self._left_alone: dict[Path, LeftAlone] = {}
         self._refused: set[Seen] = set()
-        self.looked_s: float | None = None
 
     @property
     def probing(self) -> int:
@@ -82,7 +86,7 @@ class Arrivals:
     def look(self) -> None:
         """Find what lies in the inboxes. Raises EnvironmentFault when one is not there, after looking at the others."""
         now_s = self._site.clock.monotonic_s()
-        files, left_alone, fault = [], [], None
+        files, unfinished, left_alone, fault = [], [], [], None
         for root in self._roots:
             try:
                 root.check()
@@ -91,13 +95,22 @@ class Arrivals:
                 fault = error
                 continue
             files += listing.files
+            unfinished += listing.unfinished
             left_alone += listing.left_alone
         self._tracker.observe(files, now_s=now_s)
+        self._unfinished.observe(unfinished, now_s=now_s)
+        self._note_unfinished(now_s)
         self._note_left_alone(left_alone)
         self._queue = deque(self._tracker.ready(now_s=now_s))
-        self.looked_s = now_s
+        self._given_up = deque(self._tracker.given_up(now_s=now_s))
+        self._forget_gone()
         if fault:
             raise fault
+
+    def _forget_gone(self) -> None:
+        """What is known of files that have left the inboxes, or were written to since."""
+        self._incomplete = {seen: probe for seen, probe in self._incomplete.items() if self._tracker.is_current(seen)}
+        self._failed_once = {seen for seen in self._failed_once if self._tracker.is_current(seen)}
 
     def _is_ours(self, name: str) -> bool:
         stem = stem_of_leftover(name)
@@ -112,6 +125,13 @@ class Arrivals:
         for item in left_alone:
             if known.get(item.path) != item:
                 self._site.log.warning("left_alone", path=plain_text(str(item.path)), reason=item.why)
+
+    def _note_unfinished(self, now_s: float) -> None:
+        """Say once what lies there under a name of transfers, and is no longer written: perhaps a client died."""
+        for seen in self._unfinished.ready(now_s=now_s):
+            self._unfinished.probing(seen)
+            why = "its name says that it is not whole yet; rename it, or remove it"
+            self._site.log.warning("left_alone", path=plain_text(str(seen.path)), reason=why)
 
     def open_next(self, slots: int) -> None:
         """Have settled files opened by the workers; one that failed there before only when nothing else is read."""
@@ -142,9 +162,10 @@ class Arrivals:
             except Exception:  # one scan that we have a bug for must not end the daemon again and again
                 self._tracker.leave_alone(seen, now_s=self._site.clock.monotonic_s())
                 self._site.log.exception("program_fault", path=plain_text(str(seen.path)))
-        given_up = self._tracker.given_up(now_s=self.looked_s) if self.looked_s is not None else []
+        given_up = [self._given_up.popleft() for _ in range(min(len(self._given_up), _GIVEN_UP_AT_ONCE))]
         for seen in given_up:
-            self._claim(seen, self._incomplete[seen])
+            if self._tracker.is_current(seen):
+                self._claim(seen, self._incomplete[seen])
         return bool(opened or given_up) or not self.waiting
 
     def _judge(self, seen: Seen, future: Future[Probe]) -> None:
@@ -169,8 +190,7 @@ class Arrivals:
             self._claim(seen, probe)
 
     def _wait_for_more(self, seen: Seen, probe: Probe, why: str) -> None:
-        current = {known: kept for known, kept in self._incomplete.items() if self._tracker.is_current(known)}
-        self._incomplete = {**current, seen: probe}
+        self._incomplete[seen] = probe
         self._tracker.incomplete(seen)
         self._site.log.info("scan_incomplete", path=plain_text(str(seen.path)), reason=why)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sheetwatch.delivery import archive, review_folder, rolling
 from sheetwatch.delivery.answers import answer_sheet, doubtful_fields
 from sheetwatch.delivery.words import ReviewNote, review_text
-from sheetwatch.files import make_folder, remove_folder
+from sheetwatch.files import make_folder, remove_folder, written_ns
 from sheetwatch.intake.folders import Root
 from sheetwatch.ledger import CsvFile, OpenReview, retention, reviews, rows, scans
 from sheetwatch.service.clock import local_day
@@ -212,7 +212,7 @@ def _is_changed(work_file: Path, scan: SettledScan) -> bool:
         status = work_file.stat()
     except FileNotFoundError:
         return False
-    return (status.st_size, status.st_mtime_ns) != (scan.size_bytes, scan.mtime_ns)
+    return (status.st_size, written_ns(status)) != (scan.size_bytes, scan.mtime_ns)
 
 
 def page_file_name(review: OpenReview) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # A burst of events costs one look.
 _LEAST_BETWEEN_LOOKS_S = 0.25
+# Looking through thousands of files takes a while: so many times as long is left for reading them.
+_REST_PER_LOOK = 4.0
 
 
 class Lookout:
@@ -26,6 +28,7 @@ class Lookout:
         self._polls = self._hints.polls
         self._hinted = False
         self._looked_s: float | None = None
+        self._rests_until_s = 0.0
         self._deaf = self._said_deaf = False
 
     @property
@@ -53,9 +56,9 @@ class Lookout:
         if last_s is None:
             return float("-inf")
         if self._hinted:
-            return last_s + _LEAST_BETWEEN_LOOKS_S
+            return self._rests_until_s
         later = [due_s for due_s in due if due_s is not None and due_s > last_s]
-        return max(min([last_s + self._rescan_s, *later]), last_s + _LEAST_BETWEEN_LOOKS_S)
+        return max(min([last_s + self._rescan_s, *later]), self._rests_until_s)
 
     @property
     def _rescan_s(self) -> float:
@@ -87,6 +90,13 @@ class Lookout:
                 what=f"it is looked through every {self._rescan_s:g} s",
                 mend="raise fs.inotify.max_user_watches or fs.inotify.max_user_instances",
             )
+
+    def end_look(self) -> None:
+        """Note how long the look took: the more it had to look at, the longer until the next one."""
+        now_s = self._site.clock.monotonic_s()
+        took_s = now_s - (self._looked_s or now_s)
+        rest_s = min(_REST_PER_LOOK * took_s, self._site.settings.watch.rescan_s)
+        self._rests_until_s = now_s + max(rest_s, _LEAST_BETWEEN_LOOKS_S)
 
     def stop(self) -> None:
         """End the listening."""

@@ -118,6 +118,7 @@ class Service:
         self.faults.attempt("inbox", self.arrivals.look)
         if not self.faults.current and not self.arrivals.waiting:
             self.faults.attempt("review", self.answers.put_back_missing)
+        self._lookout.end_look()
         if local_day(self._site.clock.now()) != self._forgot_on and not self.faults.is_failing(but={"retention"}):
             self.faults.attempt("retention", self._forget_old)
 
