@@ -15,7 +15,6 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sheetwatch.ledger import Accounting, Ledger, rows_by_file
@@ -25,6 +24,7 @@ from sheetwatch.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
 
     from support.processes import Installation
 
