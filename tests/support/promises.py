@@ -45,8 +45,8 @@ def check(
 ) -> Kept:
     """Fail unless every promise is kept.
 
-    `entered`: the content of every scan that came in, pages moved back from review left out. `drained`: nothing may
-    be in work or owed. `kept_aside`: what may lie in results/ besides the CSVs.
+    `entered`: the content of every scan that came in; pages moved back from review as they were do not count.
+    `drained`: nothing may be in work or owed. `kept_aside`: what may lie in results/ besides the CSVs.
     """
     stray = [str(path.relative_to(place.base)) for path in place.base.rglob(".sheetwatch-*")]
     assert not stray, f"stray temporary files: {stray}"
@@ -119,7 +119,7 @@ def _check_scans(tables: sqlite3.Connection, base: Path, entered: Counter[str], 
     """The files are where the ledger says, whole, and nothing else lies there: none is lost, none there twice."""
     scans = tables.execute("SELECT * FROM scans WHERE state != 'claiming' OR NOT ?", (drained,)).fetchall()
     places = {scan["scan_id"]: _place_of(base, scan) for scan in scans}
-    held = [places[scan["scan_id"]] for scan in scans if scan["returns_page"] is None]
+    held = [places[scan["scan_id"]] for scan in scans if scan["keep"]]
     inbox = [path for path in (base / "inbox").rglob("*") if path.is_file() and not path.name.startswith(".")]
     if not drained:
         held = [path for path in held if path and path.exists()]
