@@ -12,26 +12,25 @@ SHEETWATCH_FAULTS_SEED chooses the points of the fast selection; the seed is pri
 from __future__ import annotations
 
 import os
-import random
-import secrets
 import shutil
 import signal
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support.amount import amount
+from support.chance import chance_of_today, spread
 from support.nursery import Nursery
 from support.promises import check, check_commands
 from support.traced import CHANGING, Call, attached, calls_of, need_strace
 from support.two_days import Day, outcome, two_days
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterator, Sequence
 
 _PARTS = amount(1, 8)
@@ -115,24 +114,12 @@ def lives() -> Iterator[Lives]:
         shutil.rmtree(root)
 
 
-def _seed() -> int:
-    seed = int(os.environ.get("SHEETWATCH_FAULTS_SEED") or secrets.randbelow(10**6))
-    print(f"\nSHEETWATCH_FAULTS_SEED={seed}")
-    return seed
-
-
-def spread(calls: Sequence[Call], count: int, chance: random.Random) -> list[Call]:
-    """So many calls from all over: half of them among those that are no write into the ledger's log."""
+def _points(calls: Sequence[Call], count: int, chance: random.Random) -> list[Call]:
+    """So many calls from all over: half of them among those that are no write into SQLite's log."""
     if count >= len(calls):
         return list(calls)
     rare = [call for call in calls if call.name != "pwrite64"]
-    chosen = [*_one_of_each_stretch(rare, count // 2, chance), *_one_of_each_stretch(calls, count - count // 2, chance)]
-    return list(dict.fromkeys(chosen))
-
-
-def _one_of_each_stretch(calls: Sequence[Call], count: int, chance: random.Random) -> list[Call]:
-    bounds = [len(calls) * index // count for index in range(count + 1)]
-    return [calls[chance.randrange(start, end)] for start, end in pairwise(bounds) if start < end]
+    return list(dict.fromkeys([*spread(rare, count // 2, chance), *spread(calls, count - count // 2, chance)]))
 
 
 @pytest.mark.slow
@@ -141,7 +128,7 @@ def _one_of_each_stretch(calls: Sequence[Call], count: int, chance: random.Rando
 @pytest.mark.parametrize("name", ["first", "second"])
 def test_killed_at_any_call_nothing_is_lost_and_nothing_twice(lives: Lives, name: str, part: int) -> None:
     day = lives.days[name]
-    points = spread(lives.calls[name][part::_PARTS], _POINTS_OF_A_PART, random.Random(_seed()))  # noqa: S311 - no secret
+    points = _points(lives.calls[name][part::_PARTS], _POINTS_OF_A_PART, chance_of_today())
     for call in points:
         day.begin()
         lives.kill_at(day, call)
@@ -154,9 +141,9 @@ def test_killed_at_any_call_nothing_is_lost_and_nothing_twice(lives: Lives, name
 @pytest.mark.timeout(amount(300, 3600))
 @pytest.mark.parametrize("name", ["first", "second"])
 def test_killed_again_while_recovering(lives: Lives, name: str) -> None:
-    day, chance = lives.days[name], random.Random(_seed())  # noqa: S311 - no secret
+    day, chance = lives.days[name], chance_of_today()
     count = _TWICE // 2
-    firsts, seconds = (spread(lives.calls[name], count, chance) for _ in range(2))
+    firsts, seconds = (_points(lives.calls[name], count, chance) for _ in range(2))
     chance.shuffle(seconds)
     for first, second in zip(firsts, seconds, strict=False):
         day.begin()

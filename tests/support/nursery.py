@@ -74,10 +74,10 @@ def main() -> None:
             daemon = os.fork()
             if not daemon:
                 _stderr_to(log)
+                print(os.getpid(), flush=True)
                 commands.readline()
                 sys.argv = [text_daemon.__file__, config, *options]
                 sys.exit(text_daemon.main())
-            print(daemon, flush=True)
             print(os.waitstatus_to_exitcode(os.waitpid(daemon, 0)[1]), flush=True)
 
 
