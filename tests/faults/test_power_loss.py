@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _CUTS_OF_A_DAY = amount(10, 150)
-_KILLS_BEFORE = amount(2, 20)
+_BAD_ENDS = amount(1, 20)
 _REFUSALS = amount(14, 1000)
 _EFFECTS = {"pwrite64", "fsync", "fdatasync", "rename", "unlink", "unlinkat", "mkdir", "rmdir", "ftruncate"}
 
@@ -133,30 +133,32 @@ def test_after_a_power_cut_everything_announced_is_there(bench: Bench, name: str
 @pytest.mark.slow
 @pytest.mark.timeout(amount(300, 3600))
 @pytest.mark.parametrize("name", ["first", "second"])
-def test_a_power_cut_after_a_kill(bench: Bench, name: str) -> None:
-    """What the killed daemon had not fsynced is not sure either for the one that goes on."""
+@pytest.mark.parametrize("end", ["signal=KILL", "error=EIO"])
+def test_a_power_cut_after_a_life_that_ended_badly(bench: Bench, name: str, end: str) -> None:
+    """What a killed daemon had not fsynced, or could not, is not sure either for the one that goes on."""
     whole, chance = bench.recordings[name], chance_of_today()
     effects, _ = _points(Disk(whole.day.begin().base), whole.calls)
+    ends = [index for index in effects if whole.calls[index - 1].name in {"fsync", "fdatasync"}]
     cuts = 0
-    for index in spread(effects, _KILLS_BEFORE, chance):
+    for index in spread(ends, _BAD_ENDS, chance):
         struck = whole.calls[index - 1]
         number = sum(call.name == struck.name for call in whole.calls[:index])
         whole.day.begin()
-        code, before = bench.record(whole.day, "-e", f"inject={struck.name}:signal=KILL:when={number}")
-        assert code == -signal.SIGKILL
+        code, before = bench.record(whole.day, "-e", f"inject={struck.name}:{end}:when={number}")
+        assert code in {-signal.SIGKILL, 74, 0}, whole.day.place.log
         code, after = bench.record(whole.day)
         assert code == 0, whole.day.place.log
         tree = _tree(whole.day.place.base)
-        both = Recording(whole.day, after, check(whole.day.place, whole.day.entered), tree)
-        cuts += _cut_in_second_life(bench, both, before, chance)
-    print(f"\nday {name}: {cuts} cuts after kills, nothing lost")
+        second = Recording(whole.day, after, check(whole.day.place, whole.day.entered), tree)
+        cuts += _cut_in_second_life(bench, second, before, chance)
+    print(f"\nday {name}, {end}: {cuts} power cuts in the lives after, nothing lost")
 
 
-def _cut_in_second_life(bench: Bench, both: Recording, before: list[Recorded], chance: random.Random) -> int:
-    disk = Disk(both.day.begin().base)
-    _, tellings = _points(disk, both.calls, before)
-    cuts = sorted({*spread(tellings, 2, chance), len(both.calls)})
-    _cut_at(bench, both, cuts, chance, before)
+def _cut_in_second_life(bench: Bench, second: Recording, before: list[Recorded], chance: random.Random) -> int:
+    disk = Disk(second.day.begin().base)
+    _, tellings = _points(disk, second.calls, before)
+    cuts = sorted({*spread(tellings, 2, chance), len(second.calls)})
+    _cut_at(bench, second, cuts, chance, before)
     return len(cuts)
 
 
@@ -181,11 +183,12 @@ def _cut_at(
     disk = Disk(day.begin().base)
     disk.live(before or [])
     done = 0
-    for cut in cuts:
+    for number, cut in enumerate(cuts):
         for call in recording.calls[done:cut]:
             disk.apply(call)
         done = cut
-        survival = Survival(chance.choice(NAMES), chance.choice(DATA), chance.randrange(10**6))
+        names, data = (chance.choice(NAMES), chance.choice(DATA)) if number % 2 else ("none", "none")
+        survival = Survival(names, data, chance.randrange(10**6))
         what = f"cut after call {cut}, {recording.calls[cut - 1].name}, {survival}"
         disk.lay_out(survival)
         _check_announced(recording, disk.told, what)
@@ -213,7 +216,7 @@ def _was_there(day: Day, csv: str) -> bool:
 
 
 def _events(told: str, name: str) -> list[dict[str, Any]]:
-    events = [json.loads(line) for line in told.splitlines(keepends=True) if line.endswith("\n")]
+    events = [json.loads(line) for line in told.splitlines(keepends=True) if line[0] + line[-1] == "{\n"]
     return [event for event in events if event["event"] == name]
 
 
@@ -247,11 +250,12 @@ def test_a_failed_fsync_ends_the_process_and_is_not_tried_again(bench: Bench, na
     for call in spread(syncs, _REFUSALS // 2, chance):
         day.begin()
         code, after = _life_with_refusal(bench, day, call)
-        what = f"{call.name} number {call.number} failed"
+        what = f"{call.name} number {call.number} failed, {call.text}"
         codes[code] += 1
         again = [later for later in after if later.name in {"fsync", "fdatasync"} and later.file == call.file]
         assert not again, f"{what}; then again: {again}"
-        assert code == 74, f"{what}, and the process ended with {code}: {day.place.log}"
+        closing = '"stopped"' in day.place.log  # nothing is left to be written; SQLite keeps its log then
+        assert code == (0 if closing else 74), f"{what}, and the process ended with {code}: {day.place.log}"
         bench.start_after(recording, "", what)
     print(f"\nday {name}: {sum(codes.values())} of {len(syncs)} fsyncs refused; exit codes {dict(codes)}")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from support.chance import chance_of
@@ -30,18 +30,23 @@ Change = tuple[int, bytes] | int
 
 @dataclass(eq=False)
 class File:
-    """Bytes: as of the last fsync, and what was changed since. `mapped`: written in memory too, past all calls."""
+    """Bytes on the disk, as programs saw them then, and what was changed since. `mapped`: written in memory too."""
 
     stable: bytes = b""
+    seen: bytes = b""
     pending: list[Change] = field(default_factory=list)
     mtime_ns: int | None = None
     mapped: bool = False
 
     def now(self) -> bytes:
-        return changed(self.stable, self.pending)
+        return changed(self.seen, self.pending)
 
     def synced(self) -> None:
-        self.stable, self.pending = self.now(), []
+        self.stable, self.seen, self.pending = changed(self.stable, self.pending), self.now(), []
+
+    def not_synced(self) -> None:
+        """A failed fsync: programs see the changes, and no later fsync writes them (Rebello et al., 2020)."""
+        self.seen, self.pending = self.now(), []
 
 
 @dataclass(eq=False)
@@ -120,8 +125,11 @@ class Disk:
 
     def apply(self, call: Recorded) -> bool:
         """Do what a call did; True when that concerned the folder. Fails at a call that this model does not know."""
-        if call.failed or not call.concerns(self._base, self._open):
+        refused = call.name in {"fsync", "fdatasync"} and call.result.startswith("-1 EIO")
+        if (call.failed and not refused) or not call.concerns(self._base, self._open):
             return False
+        if refused:
+            call = replace(call, name="refused")
         getattr(self, f"_{call.name}")(call)
         return call.name != "write" or call.number(0) != _STDERR
 
@@ -192,6 +200,11 @@ class Disk:
             naming.sure = naming.sure or any(folder is node for folder, _, _ in naming.names)
 
     _fdatasync = _fsync
+
+    def _refused(self, call: Recorded) -> None:
+        node = self._open[call.number(0)].node
+        if isinstance(node, File):
+            node.not_synced()
 
     def _close(self, call: Recorded) -> None:
         del self._open[call.number(0)]
@@ -271,7 +284,10 @@ def _file(node: Node) -> File:
 
 def _read_in(path: Path) -> Folder:
     def read(child: Path) -> Node:
-        return _read_in(child) if child.is_dir() else File(child.read_bytes(), mtime_ns=child.stat().st_mtime_ns)
+        if child.is_dir():
+            return _read_in(child)
+        data = child.read_bytes()
+        return File(data, data, mtime_ns=child.stat().st_mtime_ns)
 
     return Folder({child.name: read(child) for child in path.iterdir()})
 

@@ -41,6 +41,7 @@ class Ledger:
         self.path = path
         self._connection = connection
         self._inode = path.stat().st_ino
+        self._fsync_failed = False
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -52,22 +53,23 @@ class Ledger:
             new = not path.exists()
             make_folder(path.parent)
             connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
+        ledger = cls(path, connection)
         try:
-            with translated(path):
+            with ledger._noting_failed_fsync(), translated(path):
                 _prepare(connection, path)
-                if new:
-                    fsync_folder(path.parent)
+            if new:
+                fsync_folder(path.parent)
         except BaseException:
-            connection.close()
+            ledger.close()
             raise
-        return cls(path, connection)
+        return ledger
 
     @classmethod
     def open_for_reading(cls, path: Path) -> Self:
         """Open for looking only. Raises LedgerError when there is none yet."""
         require(path)
         with translated(path):
-            connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_S)
+            connection = _connect_to_read(path)
         try:
             connection.row_factory = sqlite3.Row
             with translated(path):
@@ -78,8 +80,16 @@ class Ledger:
         return cls(path, connection)
 
     def close(self) -> None:
-        """Close the file; SQLite folds the write-ahead log into it."""
-        self._connection.close()
+        """Close the file; SQLite folds the write-ahead log into it.
+
+        Not after a failed fsync, which SQLite would repeat: while somebody reads, it leaves the log alone, and a reader
+        never folds.
+        """
+        with contextlib.ExitStack() as stack:
+            if self._fsync_failed:
+                with contextlib.suppress(sqlite3.Error):
+                    _start_reading(stack.enter_context(contextlib.closing(_connect_to_read(self.path))))
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +100,7 @@ class Ledger:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """One change of state: on the disk when the block has ended, undone when it raises."""
-        with translated(self.path):
+        with self._noting_failed_fsync(), translated(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -99,6 +109,14 @@ class Ledger:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
+
+    @contextlib.contextmanager
+    def _noting_failed_fsync(self) -> Iterator[None]:
+        try:
+            yield
+        except DurabilityError:
+            self._fsync_failed = True
+            raise
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -149,10 +167,22 @@ def _raise_ours(path: Path, error: sqlite3.DatabaseError) -> NoReturn:
     raise LedgerError(f"{path}: {error}; this is a fault of the program, please report it") from error
 
 
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_S)
+
+
+def _start_reading(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    # After a failed fsync, what an earlier process left in the log may look whole and not be on the disk; all that is
+    # written behind it would be lost with it in a power cut. Folded into the file, it is written anew.
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     connection.execute("PRAGMA foreign_keys = ON")
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if not application:
