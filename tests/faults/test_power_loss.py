@@ -133,25 +133,31 @@ def test_after_a_power_cut_everything_announced_is_there(bench: Bench, name: str
 @pytest.mark.slow
 @pytest.mark.timeout(amount(300, 3600))
 @pytest.mark.parametrize("name", ["first", "second"])
-@pytest.mark.parametrize("end", ["signal=KILL", "error=EIO"])
-def test_a_power_cut_after_a_life_that_ended_badly(bench: Bench, name: str, end: str) -> None:
+@pytest.mark.parametrize(("end", "after"), [("signal=KILL", ""), ("signal=KILL", "mkdir"), ("error=EIO", "")], ids=str)
+def test_a_power_cut_after_a_life_that_ended_badly(bench: Bench, name: str, end: str, after: str) -> None:
     """What a killed daemon had not fsynced, or could not, is not sure either for the one that goes on."""
     whole, chance = bench.recordings[name], chance_of_today()
-    effects, _ = _points(Disk(whole.day.begin().base), whole.calls)
-    ends = [index for index in effects if whole.calls[index - 1].name in {"fsync", "fdatasync"}]
     cuts = 0
-    for index in spread(ends, _BAD_ENDS, chance):
+    for index in spread(_fsyncs(whole, after), _BAD_ENDS, chance):
         struck = whole.calls[index - 1]
         number = sum(call.name == struck.name for call in whole.calls[:index])
         whole.day.begin()
-        code, before = bench.record(whole.day, "-e", f"inject={struck.name}:{end}:when={number}")
+        code, first_life = bench.record(whole.day, "-e", f"inject={struck.name}:{end}:when={number}")
         assert code in {-signal.SIGKILL, 74, 0}, whole.day.place.log
-        code, after = bench.record(whole.day)
+        code, second_life = bench.record(whole.day)
         assert code == 0, whole.day.place.log
         tree = _tree(whole.day.place.base)
-        second = Recording(whole.day, after, check(whole.day.place, whole.day.entered), tree)
-        cuts += _cut_in_second_life(bench, second, before, chance)
-    print(f"\nday {name}, {end}: {cuts} power cuts in the lives after, nothing lost")
+        second = Recording(whole.day, second_life, check(whole.day.place, whole.day.entered), tree)
+        cuts += _cut_in_second_life(bench, second, first_life, chance)
+    print(f"\nday {name}, {end} {after}: {cuts} power cuts in the lives after, nothing lost")
+
+
+def _fsyncs(recording: Recording, after: str) -> list[int]:
+    """Where to end a life: as it enters an fsync, if named the one after that kind of call."""
+    effects, _ = _points(Disk(recording.day.begin().base), recording.calls)
+    names = ["", *(recording.calls[index - 1].name for index in effects)]
+    pairs = zip(names, names[1:], effects, strict=False)
+    return [index for before, name, index in pairs if name in {"fsync", "fdatasync"} and before.startswith(after)]
 
 
 def _cut_in_second_life(bench: Bench, second: Recording, before: list[Recorded], chance: random.Random) -> int:
