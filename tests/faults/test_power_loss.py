@@ -251,7 +251,7 @@ def _accepted(told: str) -> list[str]:
 def test_a_failed_fsync_ends_the_process_and_is_not_tried_again(bench: Bench, name: str) -> None:
     recording, chance = bench.recordings[name], chance_of_today()
     day = recording.day
-    syncs = [call for call in _calls_of_a_life(bench, day) if call.name in {"fsync", "fdatasync"}]
+    syncs = [call for call in _calls_of_a_life(bench, day) if _is_fsync_that_counts(call)]
     codes = Counter[int]()
     for call in spread(syncs, _REFUSALS // 2, chance):
         day.begin()
@@ -259,11 +259,17 @@ def test_a_failed_fsync_ends_the_process_and_is_not_tried_again(bench: Bench, na
         what = f"{call.name} number {call.number} failed, {call.text}"
         codes[code] += 1
         again = [later for later in after if later.name in {"fsync", "fdatasync"} and later.file == call.file]
-        assert not again, f"{what}; then again: {again}"
+        new = "could not begin its log" in day.place.log  # a ledger that is not there yet: SQLite undoes its first page
+        assert new or not again, f"{what}; then again: {again}"
         closing = '"stopped"' in day.place.log  # nothing is left to be written; SQLite keeps its log then
         assert code == (0 if closing else 74), f"{what}, and the process ended with {code}: {day.place.log}"
         bench.start_after(recording, "", what)
     print(f"\nday {name}: {sum(codes.values())} of {len(syncs)} fsyncs refused; exit codes {dict(codes)}")
+
+
+def _is_fsync_that_counts(call: Call) -> bool:
+    """SQLite fsyncs its folder, too, and does not care whether that fails; the daemon has done it before, and cares."""
+    return call.name == "fsync" or (call.name == "fdatasync" and not call.file.endswith("/state"))
 
 
 def _calls_of_a_life(bench: Bench, day: Day) -> list[Call]:

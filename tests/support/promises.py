@@ -102,7 +102,8 @@ def _check_csvs(
             assert content == file["header"] + "".join(owed), f"{file['name']} is not what the ledger says"
             lines += [(cells[0], line) for cells, line in zip(_rows_of(content), owed, strict=True)]
     names = {row[0] for row in tables.execute("SELECT name FROM csv_files")}
-    assert set(os.listdir(results)) <= names | set(kept_aside)  # noqa: PTH208 - names
+    stray = set(os.listdir(results)) - names - set(kept_aside)  # noqa: PTH208 - names
+    assert not stray, f"stray in results/: {stray}"
     assert len(dict(lines)) == len(lines), "a sheet has two rows"
     return dict(lines)
 
@@ -133,7 +134,8 @@ def _check_scans(tables: sqlite3.Connection, base: Path, entered: Counter[str], 
         stray = {path for path in (base / "archive").rglob("*") if path.is_file()} - known
         assert not stray, f"nobody knows these files of the archive: {stray}"
         work = {path.name for path in (base / "state" / "work").glob("*")}
-        assert work == {scan["scan_id"] for scan in scans if scan["state"] == "claimed"}
+        claimed = {scan["scan_id"] for scan in scans if scan["state"] == "claimed"}
+        assert work == claimed, f"in state/work: {sorted(work)}, in work: {sorted(claimed)}"
 
 
 def _place_of(base: Path, scan: sqlite3.Row) -> Path | None:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ CHANGING = (
     "mkdir", "mkdirat", "rmdir", "truncate", "ftruncate", "fallocate", "copy_file_range", "sendfile",
     "utimensat", "openat", "open", "creat",
 )  # fmt: skip
-_CALL = re.compile(r"(?:\d+ +)?(\w+)\((.*)")
+_CALL = re.compile(r"(?:(\d+) +)?(\w+)\((.*)")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"|<(/[^>]*)>')
 
 
@@ -64,13 +65,19 @@ class Call:
 
 def calls_of(trace: Path) -> list[Call]:
     """The calls of a trace of one process, in order; numbered as strace numbers them for `when=`."""
-    calls: list[Call] = []
-    numbers: dict[str, int] = {}
+    (calls,) = calls_by_process(trace).values()
+    return calls
+
+
+def calls_by_process(trace: Path) -> dict[str, list[Call]]:
+    """The calls of every process, or thread, of a trace."""
+    calls: dict[str, list[Call]] = {}
+    numbers = Counter[tuple[str, str]]()
     for line in trace.read_text(errors="surrogateescape").splitlines():
         if match := _CALL.match(line):
-            name, text = match.groups()
-            numbers[name] = numbers.get(name, 0) + 1
-            calls.append(Call(name, numbers[name], text))
+            process, name, text = match.groups(default="")
+            numbers[process, name] += 1
+            calls.setdefault(process, []).append(Call(name, numbers[process, name], text))
     return calls
 
 

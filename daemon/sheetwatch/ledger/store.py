@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Transaction = sqlite3.Connection
 _BUSY_S = 20.0
+_FOLD = "PRAGMA wal_checkpoint(PASSIVE)"
+_FOLD_AFTER_COMMITS = 40
 _FSYNC_FAILED = {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC}
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _ENVIRONMENT = {
@@ -42,6 +44,7 @@ class Ledger:
         self._connection = connection
         self._inode = path.stat().st_ino
         self._fsync_failed = False
+        self._commits = 0
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -50,15 +53,12 @@ class Ledger:
         Raises LedgerError when the file is no ledger or of a newer program, EnvironmentFault when it cannot be opened.
         """
         with translated(path):
-            new = not path.exists()
             make_folder(path.parent)
             connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
         ledger = cls(path, connection)
         try:
             with ledger._noting_failed_fsync(), translated(path):
                 _prepare(connection, path)
-            if new:
-                fsync_folder(path.parent)
         except BaseException:
             ledger.close()
             raise
@@ -109,6 +109,13 @@ class Ledger:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
+            self._fold_now_and_then()
+
+    def _fold_now_and_then(self) -> None:
+        """Fold the log into the file; SQLite would do it by itself, and keep silent when an fsync fails there."""
+        self._commits += 1
+        if self._commits % _FOLD_AFTER_COMMITS == 0:
+            self._connection.execute(_FOLD)
 
     @contextlib.contextmanager
     def _noting_failed_fsync(self) -> Iterator[None]:
@@ -178,11 +185,15 @@ def _start_reading(connection: sqlite3.Connection) -> None:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":  # SQLite says no more of an fsync that failed there
+        raise LedgerError(f"{path}: SQLite could not begin its log; check the disk, then start again")
     connection.execute("PRAGMA synchronous = FULL")
     # After a failed fsync, what an earlier process left in the log may look whole and not be on the disk; all that is
     # written behind it would be lost with it in a power cut. Folded into the file, it is written anew.
-    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    connection.execute(_FOLD)
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    fsync_folder(path.parent)  # SQLite keeps silent when its own fsync of the folder fails
     connection.execute("PRAGMA foreign_keys = ON")
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if not application:
