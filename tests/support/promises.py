@@ -45,8 +45,8 @@ def check(
 ) -> Kept:
     """Fail unless every promise is kept.
 
-    `entered`: the content of every scan that came in, pages moved back from review left out. `drained`: nothing may
-    be in work or owed. `kept_aside`: what may lie in results/ besides the CSVs.
+    `entered`: the content of every scan that came in; pages moved back from review as they were do not count.
+    `drained`: nothing may be in work or owed. `kept_aside`: what may lie in results/ besides the CSVs.
     """
     stray = [str(path.relative_to(place.base)) for path in place.base.rglob(".sheetwatch-*")]
     assert not stray, f"stray temporary files: {stray}"
@@ -102,7 +102,8 @@ def _check_csvs(
             assert content == file["header"] + "".join(owed), f"{file['name']} is not what the ledger says"
             lines += [(cells[0], line) for cells, line in zip(_rows_of(content), owed, strict=True)]
     names = {row[0] for row in tables.execute("SELECT name FROM csv_files")}
-    assert set(os.listdir(results)) <= names | set(kept_aside)  # noqa: PTH208 - names
+    stray = set(os.listdir(results)) - names - set(kept_aside)  # noqa: PTH208 - names
+    assert not stray, f"stray in results/: {stray}"
     assert len(dict(lines)) == len(lines), "a sheet has two rows"
     return dict(lines)
 
@@ -119,7 +120,7 @@ def _check_scans(tables: sqlite3.Connection, base: Path, entered: Counter[str], 
     """The files are where the ledger says, whole, and nothing else lies there: none is lost, none there twice."""
     scans = tables.execute("SELECT * FROM scans WHERE state != 'claiming' OR NOT ?", (drained,)).fetchall()
     places = {scan["scan_id"]: _place_of(base, scan) for scan in scans}
-    held = [places[scan["scan_id"]] for scan in scans if scan["returns_page"] is None]
+    held = [places[scan["scan_id"]] for scan in scans if scan["keep"]]
     inbox = [path for path in (base / "inbox").rglob("*") if path.is_file() and not path.name.startswith(".")]
     if not drained:
         held = [path for path in held if path and path.exists()]
@@ -133,7 +134,8 @@ def _check_scans(tables: sqlite3.Connection, base: Path, entered: Counter[str], 
         stray = {path for path in (base / "archive").rglob("*") if path.is_file()} - known
         assert not stray, f"nobody knows these files of the archive: {stray}"
         work = {path.name for path in (base / "state" / "work").glob("*")}
-        assert work == {scan["scan_id"] for scan in scans if scan["state"] == "claimed"}
+        claimed = {scan["scan_id"] for scan in scans if scan["state"] == "claimed"}
+        assert work == claimed, f"in state/work: {sorted(work)}, in work: {sorted(claimed)}"
 
 
 def _place_of(base: Path, scan: sqlite3.Row) -> Path | None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Transaction = sqlite3.Connection
 _BUSY_S = 20.0
+_FOLD = "PRAGMA wal_checkpoint(PASSIVE)"
+_FOLD_AFTER_COMMITS = 40
 _FSYNC_FAILED = {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC}
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _ENVIRONMENT = {
@@ -43,6 +45,8 @@ class Ledger:
         self.path = path
         self._connection = connection
         self._inode = path.stat().st_ino
+        self._fsync_failed = False
+        self._commits = 0
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -51,25 +55,23 @@ class Ledger:
         Raises LedgerError when the file is no ledger or of a newer program, EnvironmentFault when it cannot be opened.
         """
         with translated(path):
-            new = not path.exists()
             make_folder(path.parent)
             connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
+        ledger = cls(path, connection)
         try:
-            with translated(path):
+            with ledger._noting_failed_fsync(), translated(path):
                 _prepare(connection, path)
-                if new:
-                    fsync_folder(path.parent)
         except BaseException:
-            connection.close()
+            ledger.close()
             raise
-        return cls(path, connection)
+        return ledger
 
     @classmethod
     def open_for_reading(cls, path: Path) -> Self:
         """Open for looking only. Raises LedgerError when there is none yet."""
         require(path)
         with translated(path):
-            connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_S)
+            connection = _connect_to_read(path)
         try:
             connection.row_factory = sqlite3.Row
             with translated(path):
@@ -80,8 +82,16 @@ class Ledger:
         return cls(path, connection)
 
     def close(self) -> None:
-        """Close the file; SQLite folds the write-ahead log into it."""
-        self._connection.close()
+        """Close the file; SQLite folds the write-ahead log into it.
+
+        Not after a failed fsync, which SQLite would repeat: while somebody reads, it leaves the log alone, and a reader
+        never folds.
+        """
+        with contextlib.ExitStack() as stack:
+            if self._fsync_failed:
+                with contextlib.suppress(sqlite3.Error):
+                    _start_reading(stack.enter_context(contextlib.closing(_connect_to_read(self.path))))
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +102,7 @@ class Ledger:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """One change of state: on the disk when the block has ended, undone when it raises."""
-        with translated(self.path):
+        with self._noting_failed_fsync(), translated(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -101,6 +111,21 @@ class Ledger:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
+            self._fold_now_and_then()
+
+    def _fold_now_and_then(self) -> None:
+        """Fold the log into the file; SQLite would do it by itself, and keep silent when an fsync fails there."""
+        self._commits += 1
+        if self._commits % _FOLD_AFTER_COMMITS == 0:
+            self._connection.execute(_FOLD)
+
+    @contextlib.contextmanager
+    def _noting_failed_fsync(self) -> Iterator[None]:
+        try:
+            yield
+        except DurabilityError:
+            self._fsync_failed = True
+            raise
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -153,10 +178,26 @@ def _raise_ours(path: Path, error: sqlite3.DatabaseError) -> NoReturn:
     raise LedgerError(f"{path}: {error}; this is a fault of the program, please report it") from error
 
 
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_S)
+
+
+def _start_reading(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":  # SQLite says no more of an fsync that failed there
+        raise LedgerError(f"{path}: SQLite could not begin its log; check the disk, then start again")
     connection.execute("PRAGMA synchronous = FULL")
+    # After a failed fsync, what an earlier process left in the log may look whole and not be on the disk; all that is
+    # written behind it would be lost with it in a power cut. Folded into the file, it is written anew.
+    connection.execute(_FOLD)
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    fsync_folder(path.parent)  # SQLite keeps silent when its own fsync of the folder fails
     connection.execute("PRAGMA foreign_keys = ON")
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if not application:
