@@ -164,12 +164,31 @@ def test_a_picture_that_does_not_fill_the_page_is_rendered(grey: Grey) -> None:
     assert found[-100:].min() == 255
 
 
-def test_empty_page_is_white() -> None:
+def test_a_page_that_shows_nothing_is_damaged_and_no_blank_sheet() -> None:
     pdf = pikepdf.new()
     pdf.add_blank_page(page_size=(595, 842))
-    found = page_of(saved(pdf))
-    assert found.min() == 255
-    assert found.shape == (3509, 2480)
+    with pytest.raises(ScanError, match="shows nothing"):
+        page_of(saved(pdf))
+
+
+@pytest.mark.parametrize("damage", ["name", "kind", "place"])
+def test_a_picture_lost_to_damage_does_not_leave_a_blank_page(grey: Grey, damage: str) -> None:
+    with pikepdf.open(io.BytesIO(make_pdf(grey))) as pdf:
+        page = pdf.pages[0]
+        if damage == "name":
+            page.Resources.XObject = pikepdf.Dictionary(Other=page.Resources.XObject.Im)
+        elif damage == "kind":
+            page.Resources.XObject.Im.Subtype = pikepdf.Name.Inage
+        else:
+            page.Contents = pdf.make_stream(b"q 300 0 0 400 0 65536 cm /Im Do Q")
+        data = saved(pdf)
+    with pytest.raises(ScanError, match="shows nothing"):
+        page_of(data)
+
+
+def test_a_rendered_picture_of_blank_paper_is_white() -> None:
+    white = np.full((400, 300), 255, np.uint8)
+    assert page_of(make_pdf(white, matrix=(300, 0, 0, 280, 0, 120))).min() == 255
 
 
 def test_password(grey: Grey) -> None:
@@ -194,7 +213,8 @@ def test_huge_page(grey: Grey, side: float) -> None:
 
 def test_a_large_page_is_rendered_within_the_limit() -> None:
     pdf = pikepdf.new()
-    pdf.add_blank_page(page_size=(2384, 3370))  # A0
+    page = pdf.add_blank_page(page_size=(2384, 3370))  # A0
+    page.Contents = pdf.make_stream(b"0 0 1200 1200 re f")
     limits = Limits(megapixels=30)
     assert 20e6 < page_of(saved(pdf), limits).size <= 30e6
 

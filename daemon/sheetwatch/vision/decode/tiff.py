@@ -134,6 +134,8 @@ def _check_pixels_inside(directory: Directory, data: bytes) -> None:
         raise unreadable("a page of the TIFF has no pixels")
     if lengths and len(lengths) != len(offsets):
         raise unreadable("a page of the TIFF contradicts itself about its strips")
+    if len(offsets) < _parts_needed(directory):
+        raise incomplete("a part of a page is missing: it has fewer strips than rows to fill")
     lengths = lengths or (1,) * len(offsets)
     for offset, length in zip(offsets, lengths, strict=True):
         if not offset or not length:
@@ -142,3 +144,14 @@ def _check_pixels_inside(directory: Directory, data: bytes) -> None:
             raise incomplete("the file ends within a page")
         if directory.first(tags.COMPRESSION) == _GROUP_4 and data.find(b"\0\0", offset, offset + length - 8) >= 0:
             raise incomplete("a part of a page is missing: its rows end half-way")
+
+
+def _parts_needed(directory: Directory) -> int:
+    """How many strips or tiles a page of this size has; where some are missing, decoders leave black or white."""
+    width, height = directory.first(tags.WIDTH), directory.first(tags.HEIGHT)
+    planes = directory.first(tags.SAMPLES, 1) if directory.first(tags.PLANAR, 1) == _SEPARATE_PLANES else 1
+    if tags.TILE_OFFSETS in directory.tags:
+        across, down = directory.first(tags.TILE_WIDTH, width), directory.first(tags.TILE_HEIGHT, height)
+    else:
+        across, down = width, directory.first(tags.STRIP_ROWS, height)
+    return planes * -(-width // max(1, across)) * -(-height // max(1, down))
