@@ -191,6 +191,7 @@ def test_the_daemon_reads_good_sheets_among_poison(
     with real_daemon(place) as daemon:
         wait_until(lambda: not place.names("inbox") and all_done(place), 500)
         assert daemon.poll() is None
+    assert daemon.returncode == 0
     sheets = sheets_of(place)
     ended = {sheet.source_name: sheet for sheet in sheets}
     counts = accounting_of(place)

@@ -66,7 +66,7 @@ class Effort:
 def effort_of(ledger: Ledger) -> Iterator[Effort]:
     """Count the database's work, which depends on no clock and no other process."""
     connection: sqlite3.Connection = ledger._connection
-    effort, statements = Effort(), []
+    effort, statements = Effort(), list[str]()
 
     def count() -> int:
         effort.steps += _STEPS

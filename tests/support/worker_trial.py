@@ -10,6 +10,7 @@ from sheetwatch.domain import ReasonCode
 from sheetwatch.worker import PageTask, WorkerFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from sheetwatch.domain import Reading
@@ -58,7 +59,9 @@ def _try_page(pool: WorkerPool, path: Path, probe: Probe, page: int) -> End:
     return _end(tuple(reason.code for reason in reasons), detail, began_s, reading.fields)
 
 
-def _end(codes: tuple[ReasonCode, ...], detail: str, began_s: float, fields: dict[str, Reading] | None = None) -> End:
+def _end(
+    codes: tuple[ReasonCode, ...], detail: str, began_s: float, fields: Mapping[str, Reading] | None = None
+) -> End:
     values = tuple((name, reading.value) for name, reading in (fields or {}).items())
     return End(codes=codes, detail=detail, seconds=time.monotonic() - began_s, values=values)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _THUMBNAIL, _MASK = 1, 4
 _WHITE_IS_ZERO = 0
 _SEPARATE_PLANES = 2
+_OLD_JPEG = 6  # its writers agreed on nothing, also not on strips
 _GROUP_4 = 4  # no code of ITU-T T.6 holds more than ten zero bits but the end mark, at which decoders stop silently
 
 
@@ -134,7 +135,7 @@ def _check_pixels_inside(directory: Directory, data: bytes) -> None:
         raise unreadable("a page of the TIFF has no pixels")
     if lengths and len(lengths) != len(offsets):
         raise unreadable("a page of the TIFF contradicts itself about its strips")
-    if len(offsets) < _parts_needed(directory):
+    if len(offsets) < _parts_needed(directory) and directory.first(tags.COMPRESSION) != _OLD_JPEG:
         raise incomplete("a part of a page is missing: it has fewer strips than rows to fill")
     lengths = lengths or (1,) * len(offsets)
     for offset, length in zip(offsets, lengths, strict=True):
@@ -150,8 +151,8 @@ def _parts_needed(directory: Directory) -> int:
     """How many strips or tiles a page of this size has; where some are missing, decoders leave black or white."""
     width, height = directory.first(tags.WIDTH), directory.first(tags.HEIGHT)
     planes = directory.first(tags.SAMPLES, 1) if directory.first(tags.PLANAR, 1) == _SEPARATE_PLANES else 1
-    if tags.TILE_OFFSETS in directory.tags:
-        across, down = directory.first(tags.TILE_WIDTH, width), directory.first(tags.TILE_HEIGHT, height)
+    if tags.STRIP_OFFSETS in directory.tags:
+        across, down = width, directory.first(tags.STRIP_ROWS)
     else:
-        across, down = width, directory.first(tags.STRIP_ROWS, height)
-    return planes * -(-width // max(1, across)) * -(-height // max(1, down))
+        across, down = directory.first(tags.TILE_WIDTH), directory.first(tags.TILE_HEIGHT)
+    return planes * -(-width // (across or width)) * -(-height // (down or height))
