@@ -24,6 +24,8 @@ import pytest
 from sheetwatch.domain import Retention, Rolling, Settings
 from sheetwatch.lab.sheets import generate_sheet
 from sheetwatch.ledger import accounting, last_sheets, rows_by_file
+from sheetwatch.service import voice
+from sheetwatch.service.notify import Notifier
 from sheetwatch.shipped import shipped_folder
 from sheetwatch.templates import load_template
 from sheetwatch.worker import PageTask
@@ -37,6 +39,8 @@ from support.processes import Installation, wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from sheetwatch.ledger import Accounting, Ledger
 
 MIB = 1 << 20
 WAVE = 100
@@ -152,6 +156,39 @@ def test_the_work_of_a_step_does_not_grow_with_the_ledger(tmp_path: Path) -> Non
     assert young_day.steps > 0
     assert old_day.steps < 1.2 * young_day.steps
     assert old_list.steps < 1.2 * young_list.steps + 500
+
+
+class Listener(Notifier):
+    """Somebody listens, and keeps nothing."""
+
+    is_heard = True
+
+    def _send(self, message: str) -> None:
+        """Heard."""
+
+
+def test_counting_for_the_status_line_takes_a_small_part_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took_s, counted_at = 0.5, []
+
+    def slow_accounting(ledger: Ledger) -> Accounting:
+        counted_at.append(office.clock.monotonic)
+        office.clock.advance(took_s)
+        return accounting(ledger)
+
+    monkeypatch.setattr(voice, "accounting", slow_accounting)
+    with Office(settings=office_settings(tmp_path)) as office:
+        speaker = voice.Voice(office.site, office.service.faults, Listener({}))
+        for number in range(300):
+            with office.ledger.transaction() as tx:
+                tx.execute("INSERT INTO forms (template, revision, form) VALUES (?, 'r', '')", (str(number),))
+            speaker.tell(0)
+            office.clock.advance(1)
+    share = took_s * len(counted_at) / 300
+    print(f"\ncounted {len(counted_at)} times in 300 s of changes, {share:.1%} of the time")
+    assert len(counted_at) >= 5
+    assert share < 0.03
 
 
 @pytest.mark.slow
