@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sheetwatch.ledger import SheetLine
     from sheetwatch.worker import PageOutcome
 
-TIMEOUT_S = 6.0
+TIMEOUT_S = 4.0
 LIMITS = Limits(page_timeout_s=TIMEOUT_S, worker_memory_mb=512)
 SLACK_S = 30.0  # to end a worker and start the next one on a busy machine
 TELLING = ("a content packed three times.pdf", "a pattern of a millionth.pdf", "deflated 119 megapixels.tif")
@@ -47,7 +47,7 @@ TELLING = ("a content packed three times.pdf", "a pattern of a millionth.pdf", "
 YAML = """version: 1
 templates: [templates]
 workers: 1
-limits: {page_timeout_s: 6, worker_memory_mb: 512}
+limits: {page_timeout_s: 8, worker_memory_mb: 512}
 watch: {settle_s: 0.3, rescan_s: 0.5, incomplete_after_s: 2}
 log: {format: json}
 """

@@ -114,6 +114,11 @@ def test_a_tiff_with_fewer_strips_or_tiles_than_its_page_needs(write_tiff: Write
     assert reason_of(strips) is reason_of(tiles) is ReasonCode.INCOMPLETE_FILE
 
 
+def test_a_tiff_packed_in_a_way_that_nobody_knows_is_no_white_page(write_tiff: WriteTiff) -> None:
+    data = write_tiff(bytes(64), width=8, height=8, bits=8, photometric=0, samples=1, compression=0)
+    assert reason_of(data) is ReasonCode.UNREADABLE_FILE
+
+
 def test_a_side_longer_than_the_decoder_takes() -> None:
     assert reason_of(png_of(1, 2_000_000, 1)) is ReasonCode.TOO_LARGE
 

@@ -212,7 +212,7 @@ def _is_shown(image: Any, page: Any) -> bool:
     if max(across, 0) * max(down, 0) < _COVERING_SHARE * (page_right - page_left) * (page_top - page_bottom):
         return False
     try:
-        image.get_bitmap(render=False).close()
+        image.get_bitmap(render=False)
     except pdfium.PdfiumError:
         return False
     return True

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _THUMBNAIL, _MASK = 1, 4
 _WHITE_IS_ZERO = 0
 _SEPARATE_PLANES = 2
+_PACKED_BY_OPENCV = {1, 5, 8, 32773, 32946}  # none, LZW, Deflate, PackBits; of others it hands out white, and no error
 _OLD_JPEG = 6  # its writers agreed on nothing, also not on strips
 _GROUP_4 = 4  # no code of ITU-T T.6 holds more than ten zero bits but the end mark, at which decoders stop silently
 
@@ -85,7 +86,8 @@ def _is_planar_16_bit(directory: Directory) -> bool:
 
 def _by_opencv(data: bytes, place: int, directory: Directory) -> Grey:
     """The kinds that Pillow does not know, such as 16 bits in planes; OpenCV would ignore alpha and orientation."""
-    if len(directory.tags.get(tags.BITS, (1,))) not in {1, 3} or directory.first(tags.ORIENTATION, 1) != 1:
+    known = directory.first(tags.COMPRESSION) in _PACKED_BY_OPENCV and directory.first(tags.ORIENTATION, 1) == 1
+    if len(directory.tags.get(tags.BITS, (1,))) not in {1, 3} or not known:
         raise unreadable("this kind of TIFF is not supported; save it as PNG")
     read, pages = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE, range=(place, place + 1))
     if not read or len(pages) != 1:
