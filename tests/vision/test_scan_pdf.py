@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from PIL import Image
 
 from sheetwatch.domain import Limits, ReasonCode, ScanError
 from sheetwatch.vision.decode import open_scan
+from support.pdf_by_hand import PdfImage, fax_image, image_page, jbig2_image
+from support.seed_scans import small_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,6 +192,14 @@ def test_a_picture_lost_to_damage_does_not_leave_a_blank_page(grey: Grey, damage
 def test_a_rendered_picture_of_blank_paper_is_white() -> None:
     white = np.full((400, 300), 255, np.uint8)
     assert page_of(make_pdf(white, matrix=(300, 0, 0, 280, 0, 120))).min() == 255
+
+
+@pytest.mark.parametrize("embed", [fax_image, jbig2_image])
+def test_blank_paper_of_a_fax_is_white_and_a_lost_picture_is_not(embed: Callable[[Image.Image], PdfImage]) -> None:
+    blank, written = embed(Image.new("L", (840, 1188), 255)), embed(small_page())
+    assert page_of(image_page(blank)).min() == 255
+    with pytest.raises(ScanError):
+        page_of(image_page(replace(written, data=bytes(len(written.data)))))
 
 
 def test_password(grey: Grey) -> None:

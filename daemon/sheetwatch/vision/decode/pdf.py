@@ -33,6 +33,8 @@ _LARGEST_SKEW = 0.01
 _INK = 128
 _BARE_SHARE = 0.001  # of a page's pixels that are ink: fewer are not even a line of text
 _COVERING_SHARE = 0.5
+_EVEN_BYTES = 256
+_EVEN_ROW_BYTES = {"JBIG2Decode": 0.25, "CCITTFaxDecode": 6.0}  # at most, of a page without a mark; 6: Group 3
 _START = re.compile(rb"startxref\s+(\d{1,15})\s+%%EOF")
 _CROSS_REFERENCES = re.compile(rb"\s*(xref\b|\d+\s+\d+\s+obj\b)")
 _LINEARIZED = re.compile(rb"/Linearized\b[^>]{0,200}?/L\s+(\d{1,15})|/L\s+(\d{1,15})[^>]{0,200}?/Linearized\b")
@@ -142,7 +144,10 @@ def _embedded(page: Any, scan: Any, index: int, limits: Limits) -> Page:
     """The image itself, turned as the page shows it."""
     if scan.get_filters()[-1:] == ["DCTDecode"]:
         _check_jpeg(bytes(scan.get_data(decode_simple=True)), limits)
-    grey = _as_grey(scan.get_bitmap(render=False))
+    bitmap = scan.get_bitmap(render=False)
+    if _is_lost(scan, bitmap):
+        raise unreadable("the image is damaged: nothing of it can be decoded")
+    grey = _as_grey(bitmap)
     a, b, c, d, _, _ = scan.get_matrix().get()
     dpi = plausible_dpi(scan.get_px_size()[0] / max(abs(a), abs(b)) * _POINTS_PER_INCH)
     return Page(grey=_turned(grey, (a, b, c, d), page.get_rotation()), index=index, dpi=dpi)
@@ -212,10 +217,18 @@ def _is_shown(image: Any, page: Any) -> bool:
     if max(across, 0) * max(down, 0) < _COVERING_SHARE * (page_right - page_left) * (page_top - page_bottom):
         return False
     try:
-        image.get_bitmap(render=False)
+        return not _is_lost(image, image.get_bitmap(render=False))
     except pdfium.PdfiumError:
         return False
-    return True
+
+
+def _is_lost(image: Any, bitmap: Any) -> bool:
+    """Whether an image is one even level, though its data is longer than that needs: PDFium says nothing of damage."""
+    pixels = bitmap.to_numpy()
+    if pixels.min() != pixels.max():
+        return False
+    bytes_per_row = _EVEN_ROW_BYTES.get(next(reversed(image.get_filters()), ""))
+    return bytes_per_row is not None and len(image.get_data()) > _EVEN_BYTES + bytes_per_row * pixels.shape[0]
 
 
 def _native_dpi(image: Any) -> float:
