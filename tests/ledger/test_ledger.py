@@ -156,6 +156,19 @@ def test_a_ledger_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
         Ledger.open(path)
 
 
+def test_a_ledger_made_before_an_index_gets_it_when_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "sheetwatch.db"
+    Ledger.open(path).close()
+    connection = sqlite3.connect(path)
+    made = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE INDEX%'")}
+    connection.execute("DROP INDEX pages_files")
+    connection.close()
+    with Ledger.open(path) as ledger, ledger.reading() as tx:
+        found = {row[0] for row in tx.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE INDEX%'")}
+    assert "pages_files" in found
+    assert found == made
+
+
 def test_looking_into_a_foreign_file_leaves_it_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "sheetwatch.db"
     Ledger.open(path).close()
@@ -198,6 +211,6 @@ def test_what_the_daemon_asks_all_the_time_reads_no_whole_table(ledger: Ledger) 
         tx.set_trace_callback(None)
         plans = {query: [row["detail"] for row in tx.execute(f"EXPLAIN QUERY PLAN {query}")] for query in asked}
     assert len(plans) == 13
-    small = {"SCAN rows USING INDEX rows_owed", "SCAN csv_files"}  # what is owed alone; a handful of files a day
+    small = {"SCAN rows USING INDEX rows_owed"}  # what is owed alone
     whole = {query for query, plan in plans.items() for step in plan if step.startswith("SCAN") and step not in small}
     assert not whole

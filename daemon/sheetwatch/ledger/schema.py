@@ -118,3 +118,17 @@ CREATE TABLE corrections (
 ) STRICT;
 CREATE INDEX corrections_page ON corrections (page);
 """
+
+# What a reference leads from is looked for whenever a row is deleted; without these, forgetting old scans would look
+# through every scan and page for each of them. They change nothing that a program can see, so a ledger made before
+# them gets them when it is opened, and keeps its version.
+INDEXES = """
+CREATE INDEX IF NOT EXISTS scans_duplicates ON scans (duplicate_of) WHERE duplicate_of IS NOT NULL;
+CREATE INDEX IF NOT EXISTS scans_replacing ON scans (replaces_page) WHERE replaces_page IS NOT NULL;
+CREATE INDEX IF NOT EXISTS pages_files ON pages (read_from);
+CREATE INDEX IF NOT EXISTS reviews_pages ON reviews (page);
+CREATE INDEX IF NOT EXISTS csv_files_days ON csv_files (day);
+-- For the accounting, which counts everything:
+CREATE INDEX IF NOT EXISTS scans_counted ON scans (state, page_count) WHERE returns_page IS NULL;
+CREATE INDEX IF NOT EXISTS pages_dropped ON pages (drop_cause) WHERE state = 'dropped';
+"""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sheetwatch.domain import EnvironmentFault, LedgerError
 from sheetwatch.files import DurabilityError, fsync_folder, make_folder
-from sheetwatch.ledger.schema import APPLICATION_ID, SCHEMA, VERSION
+from sheetwatch.ledger.schema import APPLICATION_ID, INDEXES, SCHEMA, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,6 +203,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if not application:
         _create(connection, path)
     _check_version(connection, path)
+    connection.executescript(INDEXES)
 
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from sheetwatch.domain import EnvironmentFault
 from sheetwatch.intake.folders import Root
-from sheetwatch.ledger import accounting, owed, pages
+from sheetwatch.ledger import owed, pages
 from sheetwatch.service.answers import Answers
 from sheetwatch.service.arrivals import Arrivals
 from sheetwatch.service.clock import local_day
@@ -136,8 +136,7 @@ class Service:
         """Keep the workers busy, and little more than that: what waits is safest in the inbox."""
         most = self._worker.count + 1
         slots = self.reading.submit(most - self.reading.in_flight - self.arrivals.probing)
-        with self._site.ledger.reading() as tx:
-            in_work = pages.work_count(tx)
+        in_work = self._in_work()
         intake_is_open = not self.faults.is_failing(but=_GATES_NOTHING) or not in_work
         if slots > 0 and in_work < 2 * most and intake_is_open:
             self.arrivals.open_next(self.arrivals.probing + slots)
@@ -155,7 +154,11 @@ class Service:
             return False
         if self.arrivals.settling or self.answers.settling:
             return False
-        return not accounting(self._site.ledger).in_work and owed(self._site.ledger).nothing
+        return not self._in_work() and owed(self._site.ledger).nothing
+
+    def _in_work(self) -> int:
+        with self._site.ledger.reading() as tx:
+            return pages.work_count(tx)
 
     def _finish(self) -> None:
         """Let the pages being read end, within bounds, and deliver them; the others stay in work."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _NOTICES = 5
 _STATUS_EVERY_S = 1.0
+# Counting everything takes longer the more there is: it may cost one part in so many of the time.
+_COUNTING_PAUSE = 50
 
 
 class Voice:
@@ -31,6 +33,7 @@ class Voice:
         self._status_s = float("-inf")
         self._counted_at: tuple[int, int] | None = None
         self._counted = ""
+        self._count_again_s = float("-inf")
 
     @property
     def speaks_every_s(self) -> float:
@@ -72,12 +75,16 @@ class Voice:
         if self._faults.current:
             return "paused: " + "; ".join(fault.message for fault in self._faults.current)
         mark = self._site.ledger.change_mark()
-        if mark != self._counted_at:
-            self._counted_at, counts = mark, accounting(self._site.ledger)
-            self._counted = (
-                f"rows {counts.rows}, review {counts.review}, dropped {counts.dropped}, in work {counts.in_work}"
-            )
+        if mark != self._counted_at and self._site.clock.monotonic_s() >= self._count_again_s:
+            self._counted_at, self._counted = mark, self._count()
         return f"{self._counted}, waiting {waiting}"
+
+    def _count(self) -> str:
+        began_s = self._site.clock.monotonic_s()
+        counts = accounting(self._site.ledger)
+        ended_s = self._site.clock.monotonic_s()
+        self._count_again_s = ended_s + _COUNTING_PAUSE * (ended_s - began_s)
+        return f"rows {counts.rows}, review {counts.review}, dropped {counts.dropped}, in work {counts.in_work}"
 
     def _write_health(self, state: str) -> None:
         faults = tuple(
