@@ -33,10 +33,14 @@ class DurabilityError(SheetwatchError):
     exit_code = 74
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a whole file: afterwards `path` holds all of `data`, before it holds what it held. Raises OSError."""
+def write_atomically(path: Path, data: bytes) -> os.stat_result:
+    """Write a whole file: afterwards `path` holds all of `data`, before it holds what it held. Raises OSError.
+
+    Returns how the file looks, as long as nobody else writes it.
+    """
     with _temporary(path) as descriptor:
         write_all(descriptor, data)
+        return os.fstat(descriptor)
 
 
 def copy_atomically(source: Path, target: Path) -> None:

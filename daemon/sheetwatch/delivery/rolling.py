@@ -2,14 +2,16 @@
 
 The ledger knows how many bytes were delivered and how the file looked when it was left. Where it still looks like
 that, the new lines go to its end in one write, and are fsynced. Where it does not, its content decides: a torn tail
-of our own is cut off and written again; what somebody altered is kept aside under a name of its own, and the file is
-made again from the ledger. So it never holds a row twice, and nobody's edit is overwritten.
+of our own is cut off and written again; what somebody altered, or put in its place, is kept aside under a name of its
+own, and the file is made again from the ledger. So it never holds a row twice, and nobody's edit is overwritten.
+Locks are not asked: a spreadsheet may keep a CSV open for days, and what it saves then is kept aside too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -55,7 +57,7 @@ class Delivered:
 def looks_untouched(path: Path, known: Known) -> bool:
     """Whether the file looks as it was left."""
     try:
-        return known.delivered_bytes > 0 and _fingerprint(path.stat()) == known.fingerprint
+        return known.delivered_bytes > 0 and _fingerprint(path.lstat()) == known.fingerprint
     except FileNotFoundError:
         return False
 
@@ -63,27 +65,40 @@ def looks_untouched(path: Path, known: Known) -> bool:
 def deliver(path: Path, known: Known, lines: Sequence[str]) -> Delivered:
     """Add lines (none: only mend). Raises OSError; a torn tail is cut by the next call."""
     new = "".join(lines).encode()
-    if looks_untouched(path, known):
-        return _append(path, known.delivered_bytes, new)
+    if looks_untouched(path, known) and (done := _append(path, known.fingerprint, known.delivered_bytes, new)):
+        return done
     before = known.content()
-    if not path.exists():
+    if not os.path.lexists(path):
         return _make(path, known, before, new, surprise=Surprise.MISSING if before else None)
-    if before and _is_torn(path.read_bytes(), before, new):
-        return _append(path, len(before), new)
-    if path.read_bytes() == (before or known.header.encode()) + new:
+    seen, found = _read(path)
+    if before and _is_torn(found, before, new) and (done := _append(path, seen, len(before), new)):
+        return done
+    if found == (before or known.header.encode()) + new:
         return _make(path, known, before, new)
     aside = _keep_aside(path)
     return _make(path, known, before, new, surprise=Surprise.ALTERED, aside=aside)
 
 
-def _is_torn(content: bytes, before: bytes, new: bytes) -> bool:
+def _read(path: Path) -> tuple[str, bytes | None]:
+    """What lies under the name: how it looks, and its content; None for a folder, a link or a pipe."""
+    status = path.lstat()
+    return _fingerprint(status), path.read_bytes() if stat.S_ISREG(status.st_mode) else None
+
+
+def _is_torn(content: bytes | None, before: bytes, new: bytes) -> bool:
     """Whether the file holds what was delivered and then, perhaps, some of what is to come."""
-    return content.startswith(before) and new.startswith(content[len(before) :])
+    return content is not None and content.startswith(before) and new.startswith(content[len(before) :])
 
 
-def _append(path: Path, at_byte: int, new: bytes) -> Delivered:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+def _append(path: Path, seen: str | None, at_byte: int, new: bytes) -> Delivered | None:
+    """Write the lines at this place. None, and nothing written, when the file is no longer the one that was seen.
+
+    How it is left is noted before the fsync, which takes its time: what somebody writes meanwhile is then noticed.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
+        if _fingerprint(os.fstat(descriptor)) != seen:
+            return None
         os.ftruncate(descriptor, at_byte)
         os.lseek(descriptor, at_byte, os.SEEK_SET)
         try:
@@ -92,11 +107,11 @@ def _append(path: Path, at_byte: int, new: bytes) -> Delivered:
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, at_byte)
             raise
-        fsync(descriptor, path)
         status = os.fstat(descriptor)
+        fsync(descriptor, path)
     finally:
         os.close(descriptor)
-    return Delivered(size_bytes=status.st_size, fingerprint=_fingerprint(status))
+    return Delivered(size_bytes=at_byte + len(new), fingerprint=_fingerprint(status))
 
 
 def _make(
@@ -109,14 +124,14 @@ def _make(
     aside: Path | None = None,
 ) -> Delivered:
     """Write the whole file."""
-    write_atomically(path, (before or known.header.encode()) + new)
-    status = path.stat()
-    return Delivered(size_bytes=status.st_size, fingerprint=_fingerprint(status), surprise=surprise, kept_aside=aside)
+    whole = (before or known.header.encode()) + new
+    status = write_atomically(path, whole)
+    return Delivered(size_bytes=len(whole), fingerprint=_fingerprint(status), surprise=surprise, kept_aside=aside)
 
 
 def _keep_aside(path: Path) -> Path:
     number = 1
-    while (aside := path.with_name(f"{path.stem}.altered-{number}{path.suffix}")).exists():
+    while os.path.lexists(aside := path.with_name(f"{path.stem}.altered-{number}{path.suffix}")):
         number += 1
     move(path, aside)
     return aside
