@@ -16,11 +16,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import fsync, move, write_all, write_atomically
+from sheetwatch.files import create_atomically, fsync, move, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+
+# A program that saves faster than this is met again after a pause.
+_MOST_AT_ONCE = 5
 
 
 class Surprise(StrEnum):
@@ -51,7 +55,7 @@ class Delivered:
     size_bytes: int
     fingerprint: str
     surprise: Surprise | None = None
-    kept_aside: Path | None = None
+    kept_aside: tuple[Path, ...] = ()
 
 
 def looks_untouched(path: Path, known: Known) -> bool:
@@ -68,15 +72,13 @@ def deliver(path: Path, known: Known, lines: Sequence[str]) -> Delivered:
     if looks_untouched(path, known) and (done := _append(path, known.fingerprint, known.delivered_bytes, new)):
         return done
     before = known.content()
+    base = before or known.header.encode()
     if not os.path.lexists(path):
-        return _make(path, known, before, new, surprise=Surprise.MISSING if before else None)
+        return _make(path, base + new, Surprise.MISSING if before else None)
     seen, found = _read(path)
-    if before and _is_torn(found, before, new) and (done := _append(path, seen, len(before), new)):
+    if _is_torn(found, base, new) and (done := _append(path, seen, len(base), new)):
         return done
-    if found == (before or known.header.encode()) + new:
-        return _make(path, known, before, new)
-    aside = _keep_aside(path)
-    return _make(path, known, before, new, surprise=Surprise.ALTERED, aside=aside)
+    return _make(path, base + new, Surprise.ALTERED)
 
 
 def _read(path: Path) -> tuple[str, bytes | None]:
@@ -85,9 +87,9 @@ def _read(path: Path) -> tuple[str, bytes | None]:
     return _fingerprint(status), path.read_bytes() if stat.S_ISREG(status.st_mode) else None
 
 
-def _is_torn(content: bytes | None, before: bytes, new: bytes) -> bool:
+def _is_torn(content: bytes | None, base: bytes, new: bytes) -> bool:
     """Whether the file holds what was delivered and then, perhaps, some of what is to come."""
-    return content is not None and content.startswith(before) and new.startswith(content[len(before) :])
+    return content is not None and content.startswith(base) and new.startswith(content[len(base) :])
 
 
 def _append(path: Path, seen: str | None, at_byte: int, new: bytes) -> Delivered | None:
@@ -114,19 +116,24 @@ def _append(path: Path, seen: str | None, at_byte: int, new: bytes) -> Delivered
     return Delivered(size_bytes=at_byte + len(new), fingerprint=_fingerprint(status))
 
 
-def _make(
-    path: Path,
-    known: Known,
-    before: bytes,
-    new: bytes,
-    *,
-    surprise: Surprise | None = None,
-    aside: Path | None = None,
-) -> Delivered:
-    """Write the whole file."""
-    whole = (before or known.header.encode()) + new
-    status = write_atomically(path, whole)
-    return Delivered(size_bytes=len(whole), fingerprint=_fingerprint(status), surprise=surprise, kept_aside=aside)
+def _make(path: Path, whole: bytes, surprise: Surprise | None) -> Delivered:
+    """Write the whole file; keep aside what lies there, and what a program puts there this moment."""
+    kept_aside: list[Path] = []
+    status = None
+    while status is None:
+        if os.path.lexists(path):
+            kept_aside.append(_keep_aside(path))
+        try:
+            status = create_atomically(path, whole)
+        except FileExistsError:
+            if len(kept_aside) >= _MOST_AT_ONCE:
+                raise
+    return Delivered(
+        size_bytes=len(whole),
+        fingerprint=_fingerprint(status),
+        surprise=Surprise.ALTERED if kept_aside else surprise,
+        kept_aside=tuple(kept_aside),
+    )
 
 
 def _keep_aside(path: Path) -> Path:
