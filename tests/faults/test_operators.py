@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sheetwatch.delivery.answers import Answer, AnswerError, Discard, answer_sheet, interpret, read_answer
-from sheetwatch.domain import Field, FieldKind, Reading, Reason, ReasonCode, State
+from sheetwatch.domain import Field, FieldKind, Reading, Reason, ReasonCode, State, UsageError
 from sheetwatch.ledger import OpenReview, open_reviews
+from sheetwatch.ledger.records import Decider
+from sheetwatch.service import decisions
 from sheetwatch.service.terminal import Desk
 from support.amount import amount
 from support.office import FIELDS, Office, doubt, office_settings, row, sheet
@@ -219,6 +221,16 @@ def test_the_terminal_after_a_sheet_is_told(office: Office) -> None:
         desk.accept(review.stem, {"q1": "6"}, by="ann")
     assert ",corrected,0003,5,7," in office.csv_lines()[0]
     assert not office.names(office.settings.review)
+
+
+def test_whoever_loses_by_an_instant_hears_of_the_winner_not_of_a_key_that_is_there_twice(office: Office) -> None:
+    review = in_review(office)
+    assert review.form
+    answer = interpret({"q1": "5"}, review.form.fields, review.readings, ["q1"])
+    who = Decider(at=office.clock.now(), by="ann", via="terminal")
+    decisions.accept(office.site, review, review.form, answer, who)
+    with pytest.raises(UsageError, match="already corrected by ann, terminal"):
+        decisions.accept(office.site, review, review.form, answer, who)
 
 
 def test_a_sheet_after_the_page_was_moved_back_is_told(office: Office) -> None:

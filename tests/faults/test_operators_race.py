@@ -39,15 +39,23 @@ def pages_in_review(place: Installation, count: int) -> list[str]:
 
 def start_operator(place: Installation, name: str, value: str, stems: list[str]) -> subprocess.Popen[str]:
     line = [sys.executable, str(OPERATORS), str(place.config), name, value, *stems]
-    log = (place.base / f"log of {name}").open("w")
-    with log:
-        return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=log, text=True, env=environment())
+    pipe = subprocess.PIPE
+    operator = subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment())
+    assert operator.stdout
+    assert operator.stdout.readline() == "ready\n"
+    return operator
+
+
+def go(operator: subprocess.Popen[str]) -> None:
+    assert operator.stdin
+    operator.stdin.write("go\n")
+    operator.stdin.flush()
 
 
 def said_to(operator: subprocess.Popen[str]) -> dict[str, str]:
     """What became of each of an operator's decisions."""
-    output, _ = operator.communicate(timeout=200)
-    assert operator.returncode == 0
+    output, errors = operator.communicate(timeout=200)
+    assert operator.returncode == 0, errors
     told: dict[str, str] = json.loads(output)
     return told
 
@@ -82,6 +90,8 @@ def test_two_terminals(place: Installation, values: tuple[str, str]) -> None:
     with place.daemon():
         stems = pages_in_review(place, count)
         operators = [start_operator(place, name, value, stems) for name, value in zip("ab", values, strict=True)]
+        for operator in operators:
+            go(operator)
         told = [said_to(operator) for operator in operators]
         for stem in stems:
             outcomes = [one[stem] for one in told]
@@ -105,6 +115,8 @@ def test_a_sheet_and_a_terminal(place: Installation) -> None:
         operator = start_operator(place, "ann", "6", list(reversed(stems)))
         for stem in stems:
             fill_in(place, stem, "5")
+        wait_until(lambda: "review_corrected" in place.log)
+        go(operator)
         told = said_to(operator)
         wait_until(lambda: len(place.csv_lines()) == count and is_settled(place, count))
         wait_until(lambda: not [name for name in place.names("review") if ".too-late" not in name])
@@ -129,13 +141,15 @@ def test_a_sheet_and_the_page_moved_back(place: Installation) -> None:
     count = amount(16, 200)
     with place.daemon():
         stems = pages_in_review(place, count)
-        for number, stem in enumerate(stems):
-            (page,) = [path for path in (place.base / "review").glob(f"{stem}.*") if ".review." not in path.name]
-            if number % 2:
-                fill_in(place, stem, "5")
-            page.rename(place.base / "inbox" / page.name)
-            if not number % 2:
-                fill_in_if_there(place, stem)
+        at_once, later = stems[::2], stems[1::2]
+        for stem in at_once:
+            fill_in(place, stem, "5")
+            move_back(place, stem)
+        for stem in later:
+            move_back(place, stem)
+        wait_until(lambda: place.log.count("scan_claimed") > 2)
+        for stem in later:
+            save_what_is_open(place, stem)
         wait_until(lambda: is_settled(place, count + len(place.csv_lines())))
     rows = value_of_rows(place)
     late = {name.partition(".too-late")[0] for name in place.names("review") if name.endswith(".too-late.csv")}
@@ -150,8 +164,13 @@ def test_a_sheet_and_the_page_moved_back(place: Installation) -> None:
     print(f"{count} pages, sheet against moving the page back: {len(rows)} to {len(late)}, every loser told, 0 twice")
 
 
-def fill_in_if_there(place: Installation, stem: str) -> None:
-    """A program that has the sheet open saves it, whether or not it is still there."""
+def move_back(place: Installation, stem: str) -> None:
+    (page,) = [path for path in (place.base / "review").glob(f"{stem}.*") if ".review." not in path.name]
+    page.rename(place.base / "inbox" / page.name)
+
+
+def save_what_is_open(place: Installation, stem: str) -> None:
+    """A program that has had the sheet open saves it, whether or not it is still there."""
     rows = [["field", "correct"], ["roll", ""], ["q1", "5"], ["total", ""], ["(whole sheet)", ""]]
     (place.base / "review" / f"{stem}.review.csv").write_bytes(table(rows, delimiter=";").encode())
 

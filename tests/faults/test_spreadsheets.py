@@ -73,10 +73,10 @@ def is_made_again(place: Installation, path: Path, whole: bytes, kept_aside: int
     return len(kept(place)) == kept_aside and content(path) == whole
 
 
-def is_told(place: Installation, path: Path, what: str, times: int) -> bool:
-    """Whether the log tells of every time, and `status` of the last one."""
-    assert place.log.count('"event": "csv_made_again"') == times
-    return f"{path.name} {what}" in place.status()["notices"][-1]
+def check_told(place: Installation, path: Path, what: str, times: int) -> None:
+    """The log tells of every time, and `status` of the last one."""
+    wait_until(lambda: place.log.count('"event": "csv_made_again"') == times)
+    wait_until(lambda: any(f"{path.name} {what}" in notice for notice in place.status()["notices"][-1:]))
 
 
 def test_whatever_a_program_saves_is_kept_and_the_file_made_again(place: Installation) -> None:
@@ -89,7 +89,7 @@ def test_whatever_a_program_saves_is_kept_and_the_file_made_again(place: Install
             assert saved != whole, f"{save.__name__} is an edit"
             wait_until(partial(is_made_again, place, path, whole, number))
             assert kept(place)[-1].read_bytes() == saved
-        assert is_told(place, path, "was altered by somebody and was made again from the ledger", len(SAVES))
+        check_told(place, path, "was altered by somebody and was made again from the ledger", len(SAVES))
         place.drop("next.jpg", sheet(row(50)))
         wait_until(lambda: len(content(path).splitlines()) == SHEETS + 2)
         assert path.read_bytes() == exported(place)
@@ -137,11 +137,11 @@ def test_a_file_that_is_gone_or_something_else_is_made_again(
         with place.daemon():
             replace(path)
             wait_until(lambda: content(path) == whole)
-            wait_until(lambda: is_told(place, path, "was altered" if aside else "was missing", 1))
+            check_told(place, path, "was altered" if aside else "was missing", 1)
     else:
         replace(path)
         run_once(place)
-        assert is_told(place, path, "was altered" if aside else "was missing", 1)
+        check_told(place, path, "was altered" if aside else "was missing", 1)
     assert path.read_bytes() == whole == exported(place)
     assert len(kept(place)) == aside
     if replace is put_folder:
@@ -164,7 +164,7 @@ def test_what_is_done_while_no_daemon_runs_is_noticed_at_the_next_start(place: I
         assert kept(place)[-1].read_bytes() == saved
         assert path.read_bytes().startswith(whole), "and the new row is there as well"
         assert path.read_bytes() == exported(place)
-        assert is_told(place, path, "was altered by somebody", number)
+        check_told(place, path, "was altered by somebody", number)
     assert len(place.csv_lines()) > SHEETS
     print(f"{len(saves)} kinds of saving between two runs: all kept aside, all rows there")
 

@@ -1,6 +1,7 @@
 """An operator in a terminal, as a process: decides page after page, and prints what became of each decision.
 
-python operators.py CONFIG NAME VALUE STEM...: accepts each page with q1=VALUE; VALUE "-" discards it.
+python operators.py CONFIG NAME VALUE STEM...: says that it is ready, waits for a line, then accepts each page with
+q1=VALUE; VALUE "-" discards it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from sheetwatch.settings import load_settings
 
 def main(config: str, name: str, value: str, stems: list[str]) -> None:
     with Desk.open(load_settings(Path(config))) as desk:
+        print("ready", flush=True)
+        sys.stdin.readline()
         print(json.dumps({stem: _decide(desk, stem, name, value) for stem in stems}))
 
 
