@@ -13,14 +13,14 @@ import contextlib
 import errno
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sheetwatch.domain import SheetwatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from io import BufferedReader
-    from pathlib import Path
 
 TEMPORARY_PREFIX = ".sheetwatch-"
 _COPY_BYTES = 1 << 20
@@ -36,10 +36,35 @@ class DurabilityError(SheetwatchError):
     exit_code = 74
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a whole file: afterwards `path` holds all of `data`, before it holds what it held. Raises OSError."""
+def write_atomically(path: Path, data: bytes) -> os.stat_result:
+    """Write a whole file: afterwards `path` holds all of `data`, before it holds what it held. Raises OSError.
+
+    Returns how the file looks, as long as nobody else writes it.
+    """
     with _temporary(path) as descriptor:
         write_all(descriptor, data)
+        return os.fstat(descriptor)
+
+
+def create_atomically(path: Path, data: bytes) -> os.stat_result:
+    """As `write_atomically`, but raises FileExistsError when somebody has put something there meanwhile."""
+    with _temporary(path, put=_put_new) as descriptor:
+        write_all(descriptor, data)
+        return os.fstat(descriptor)
+
+
+def _put_new(temporary: Path, path: Path) -> None:
+    """Rename a file, but never over another one."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError as error:  # no hard links, as on CIFS and FAT
+        if is_taken(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        temporary.replace(path)
+    else:
+        temporary.unlink()
 
 
 def copy_atomically(source: Path, target: Path) -> None:
@@ -163,7 +188,7 @@ def fsync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _temporary(path: Path) -> Iterator[int]:
+def _temporary(path: Path, put: Callable[[Path, Path], object] = Path.replace) -> Iterator[int]:
     """A descriptor of the temporary file that becomes `path` when all went well."""
     temporary = path.with_name(TEMPORARY_PREFIX + path.name)
     temporary.unlink(missing_ok=True)  # our own leftover, or a link that somebody laid there
@@ -175,7 +200,7 @@ def _temporary(path: Path) -> Iterator[int]:
             fsync(descriptor, path)
         finally:
             os.close(descriptor)
-        temporary.replace(path)
+        put(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -98,15 +98,6 @@ def test_only_one_holds_the_lock(tmp_path: Path) -> None:
     assert not lock.is_held(tmp_path)
 
 
-def test_a_folder_has_one_daemon_whatever_its_state_folder(tmp_path: Path) -> None:
-    with lock.folders_held([tmp_path]):
-        with pytest.raises(EnvironmentFault, match="another state folder"), lock.folders_held([tmp_path]):
-            pytest.fail("two hold it")
-        (tmp_path / "other").mkdir()
-        with lock.folders_held([tmp_path / "other"]):
-            assert not list((tmp_path / "other").iterdir())
-
-
 def test_faults_are_tried_again_with_growing_pauses() -> None:
     clock, log = FakeClock(), logs.configure(Log(level="error"))
     faults, tried = Faults(clock, log), []

@@ -116,11 +116,14 @@ def _model(settings: Settings) -> Finding:
 
 def _folders(settings: Settings) -> Iterator[Finding]:
     from sheetwatch.intake.folders import check_folders, named_folders  # noqa: PLC0415 - needed from here on
+    from sheetwatch.service import neighbours  # noqa: PLC0415
 
     try:
         check_folders(settings)
     except ConfigError as error:
         yield Finding(subject="folders", outcome="wrong", detail=str(error))
+    if found := neighbours.conflict(settings):
+        yield Finding(subject="folders", outcome="wrong", detail=found)
     for name, folder in named_folders(settings):
         yield _folder(name, folder)
     device = _device(settings.state)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import TEMPORARY_PREFIX, copy_atomically, remove, write_atomically
+from sheetwatch.files import TEMPORARY_PREFIX, copy_atomically, move, remove, write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PICTURE = ".review.png"
 TEXT = ".review.txt"
 SHEET = ".review.csv"
 OURS = (PICTURE, TEXT, SHEET)
+_LATE = ".too-late"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,26 @@ def withdraw(folder: Path, stem: str, page_name: str | None) -> None:
     names = [f"{stem}{end}" for end in OURS] + ([page_name] if page_name else [])
     paths = [folder / f"{before}{name}" for name in names for before in ("", TEMPORARY_PREFIX)]
     remove(*(path for path in paths if path.is_symlink() or not path.is_dir()))
+
+
+def sheet_sha256(folder: Path, stem: str) -> str | None:
+    """SHA-256 of a page's answer sheet; None where there is none, or a folder or a link. Raises OSError."""
+    path = folder / f"{stem}{SHEET}"
+    return file_sha256(path) if path.is_file() and not path.is_symlink() else None
+
+
+def keep_late(folder: Path, stem: str, text: Callable[[str], str]) -> str:
+    """Put an answer that nobody waits for aside, with a text that says so. Returns its new name.
+
+    `text`: what to say of a file with this name.
+    """
+    kept, number = folder / f"{stem}{_LATE}.csv", 1
+    while os.path.lexists(kept):
+        number += 1
+        kept = folder / f"{stem}{_LATE}-{number}.csv"
+    write_atomically(kept.with_suffix(".txt"), text(kept.name).encode())
+    move(folder / f"{stem}{SHEET}", kept)
+    return kept.name
 
 
 def stem_of_leftover(name: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sheetwatch.domain import ConfigError, EnvironmentFault
 from sheetwatch.files import make_folder
-from sheetwatch.intake.mounts import mount_of
+from sheetwatch.intake.mounts import mount_of, places_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,9 +21,16 @@ def check_folders(settings: Settings) -> None:
     folders = named_folders(settings)
     for index, (name, folder) in enumerate(folders):
         for other_name, other in folders[index + 1 :]:
-            if _overlap(folder.resolve(), other.resolve()):
+            if overlap(folder, other):
                 raise ConfigError(
                     f"{name} ({folder}) and {other_name} ({other}) overlap; "
+                    "give each a folder of its own, none inside another"
+                )
+    for name, inbox in folders[: len(settings.inbox)]:
+        for templates in settings.templates:
+            if overlap(inbox, templates):
+                raise ConfigError(
+                    f"{name} ({inbox}) and templates ({templates}) overlap, so templates would be taken for scans; "
                     "give each a folder of its own, none inside another"
                 )
 
@@ -39,8 +46,13 @@ def named_folders(settings: Settings) -> list[tuple[str, Path]]:
     ]
 
 
-def _overlap(one: Path, other: Path) -> bool:
-    return one.is_relative_to(other) or other.is_relative_to(one)
+def overlap(one: Path, other: Path) -> bool:
+    """Whether one is the other or lies inside it: by name, through links, or through what is mounted where."""
+    real, other_real = one.resolve(), other.resolve()
+    if real.is_relative_to(other_real) or other_real.is_relative_to(real):
+        return True
+    others = places_of(other)
+    return any(place.is_within(there) or there.is_within(place) for place in places_of(one) for there in others)
 
 
 def make_folders(settings: Settings) -> None:

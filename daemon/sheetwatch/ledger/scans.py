@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sheetwatch.domain import Reason
-from sheetwatch.ledger.records import Claim, DropCause, NewScan, Resolution, ReviewFiles, SettledScan
+from sheetwatch.ledger.records import Claim, DropCause, HeldScan, NewScan, Resolution, ReviewFiles, SettledScan
 
 if TYPE_CHECKING:
     import sqlite3
@@ -207,6 +207,22 @@ def settled_scans(tx: Transaction) -> list[SettledScan]:
     ]
 
 
+def held_scans(tx: Transaction) -> list[HeldScan]:
+    """Scans that are not on their way to the archive."""
+    rows = tx.execute(
+        "SELECT * FROM scans WHERE state IN ('claimed', 'settled') AND keep AND archived_as IS NULL ORDER BY id"
+    )
+    return [
+        HeldScan(scan_id=row["scan_id"], suffix=row["suffix"], size_bytes=row["size_bytes"], sha256=row["sha256"])
+        for row in rows
+    ]
+
+
+def archive_names(tx: Transaction) -> set[str]:
+    """Every name in the archive that the ledger knows, relative to it."""
+    return {row[0] for row in tx.execute("SELECT archived_as FROM scans WHERE archived_as IS NOT NULL")}
+
+
 def choose_archive_name(tx: Transaction, scan: int, archived_as: str) -> None:
     """Write down where a settled scan goes, before it goes there."""
     tx.execute("UPDATE scans SET archived_as = ? WHERE id = ?", (archived_as, scan))
@@ -226,7 +242,7 @@ def known_scan_ids(tx: Transaction, scan_ids: Sequence[str]) -> set[str]:
 def closing_reviews(tx: Transaction) -> list[ReviewFiles]:
     """Decided reviews whose files are owed their removal."""
     rows = tx.execute(
-        "SELECT id, stem, page_name, (SELECT source FROM scans WHERE returns_page = reviews.page AND"
+        "SELECT id, stem, page_name, sheet_sha256, (SELECT source FROM scans WHERE returns_page = reviews.page AND"
         " resolution = 'returned' ORDER BY scans.id DESC LIMIT 1) AS source"
         " FROM reviews WHERE state = 'closing' ORDER BY id"
     )
@@ -235,6 +251,7 @@ def closing_reviews(tx: Transaction) -> list[ReviewFiles]:
             review=row["id"],
             stem=row["stem"],
             page_name=row["page_name"],
+            sheet_sha256=row["sheet_sha256"],
             returned_to=None if row["source"] is None else Path(os.fsdecode(row["source"])).parent,
         )
         for row in rows

@@ -98,7 +98,7 @@ CREATE TABLE reviews (
     decided_by TEXT,
     page_name TEXT,                    -- the page's file in review/, and its content
     page_sha256 TEXT,
-    sheet_sha256 TEXT,                 -- the CSV as it was delivered: an untouched one is no answer
+    sheet_sha256 TEXT,                 -- the CSV as it was delivered: an untouched one is no answer; or as it was taken
     problem TEXT                       -- what was wrong with the operator's last answer
 ) STRICT;
 CREATE UNIQUE INDEX reviews_open ON reviews (page) WHERE state IN ('opening', 'open');

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sheetwatch.intake.folders import check_folders, make_folders
 from sheetwatch.ledger import Ledger
-from sheetwatch.service import lock
+from sheetwatch.service import lock, neighbours
 from sheetwatch.service.clock import SystemClock
 from sheetwatch.service.logs import configure
 from sheetwatch.service.loop import Service
@@ -29,12 +29,12 @@ def run_daemon(
     used or another daemon works there.
     """
     check_folders(settings)
+    neighbours.check(settings)
     make_folders(settings)
     log = configure(settings.log)
-    folders = [*settings.inbox, settings.results, settings.review, settings.archive]
     with (
         lock.held(settings.state),
-        lock.folders_held(folders),
+        neighbours.kept_out(settings),
         Ledger.open(settings.state / LEDGER_NAME) as ledger,
     ):
         site = Site(settings=settings, ledger=ledger, clock=SystemClock(), log=log)

@@ -12,6 +12,7 @@ from sheetwatch.delivery.words import ReviewNote, review_text
 from sheetwatch.files import make_folder, remove_folder, written_ns
 from sheetwatch.intake.folders import Root
 from sheetwatch.ledger import CsvFile, OpenReview, retention, reviews, rows, scans
+from sheetwatch.service import late_answers
 from sheetwatch.service.clock import local_day
 from sheetwatch.service.site import PROGRAM, Site
 
@@ -88,9 +89,10 @@ class Deliveries:
             self._report(file, done)
 
     def _report(self, file: CsvFile, done: rolling.Delivered) -> None:
-        kept = f"; what was found is kept as {done.kept_aside.name}" if done.kept_aside else ""
+        names = ", ".join(path.name for path in done.kept_aside)
+        kept = f"; what was found is kept as {names}" if names else ""
         what = "was missing" if done.surprise is rolling.Surprise.MISSING else "was altered by somebody"
-        self._site.log.warning("csv_made_again", csv=file.name, what=done.surprise, kept=str(done.kept_aside or ""))
+        self._site.log.warning("csv_made_again", csv=file.name, what=done.surprise, kept=names)
         self._notice(f"{file.name} {what} and was made again from the ledger{kept}")
 
     def check_review(self) -> None:
@@ -112,6 +114,7 @@ class Deliveries:
         return True
 
     def _close(self, closed: ReviewFiles) -> None:
+        late_answers.keep_after_decision(self._site, closed)
         review_folder.withdraw(self._site.settings.review, closed.stem, closed.page_name)
         if closed.returned_to is not None:  # some move the picture and the text back as well
             review_folder.withdraw(closed.returned_to, closed.stem, None)
@@ -131,6 +134,7 @@ class Deliveries:
             text=note_text(review),
             sheet=answer_sheet(fields, review.readings, review.reasons),
         )
+        late_answers.keep_before_placing(self._site, review)
         placed = review_folder.place(self._site.settings.review, review.stem, contents)
         with self._site.ledger.transaction() as tx:
             reviews.opened(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sheetwatch.delivery.answers import answer_sheet
 from sheetwatch.domain import PageReading, ReasonCode, SheetwatchError, Verdict
 from sheetwatch.ledger import Form, pages
 from sheetwatch.ledger.records import AlignmentSummary, PageFacts, WorkPage
@@ -163,7 +165,8 @@ class Reading:
         if isinstance(decision, Dropped):
             pages.record_drop(tx, page.page, facts, decision.cause, at=at)
         elif isinstance(decision, ForReview):
-            pages.record_review(tx, page.page, facts, review_stem(page.source_name, page.sheet_id), at=at)
+            stem, sheet_sha256 = review_stem(page.source_name, page.sheet_id), _sheet_sha256(facts)
+            pages.record_review(tx, page.page, facts, stem, sheet_sha256=sheet_sha256, at=at)
         elif facts.form is not None:
             row = new_row(facts.form, _values(page, outcome.reading), at)
             return pages.record_row(tx, page.page, facts, row, max_rows=self._site.settings.rolling.max_rows, at=at)
@@ -206,6 +209,12 @@ def _facts(outcome: PageOutcome, decision: AsRow | ForReview | Dropped) -> PageF
         image=outcome.image,
         elapsed_ms=outcome.elapsed_ms,
     )
+
+
+def _sheet_sha256(facts: PageFacts) -> str:
+    """Of the answer sheet that the review folder is owed: known from the first, so that no answer is taken for ours."""
+    sheet = answer_sheet(facts.form.fields if facts.form else (), facts.readings, facts.reasons)
+    return hashlib.sha256(sheet.encode()).hexdigest()
 
 
 def _form(template: Template) -> Form:

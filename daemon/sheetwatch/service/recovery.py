@@ -1,17 +1,23 @@
-"""Before the first step: mend what a killed process left, and give back what the ledger does not know."""
+"""Before the first step: mend what a killed process left half done, and what an older ledger does not fit.
+
+An older ledger is what a restored backup brings. Scans in work that it does not know come in afresh; scans that it has
+in work, and that went to the archive since, are fetched from there.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import fsync_folder, remove_folder, sweep
+from sheetwatch.delivery.review_folder import file_sha256
+from sheetwatch.files import fsync_folder, make_folder, move, remove_folder, sweep
 from sheetwatch.intake.claim import put_back
 from sheetwatch.ledger import scans
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sheetwatch.ledger.records import HeldScan
     from sheetwatch.service.site import Site
 
 
@@ -23,11 +29,15 @@ def clean_up(site: Site) -> None:
     folders = sorted(site.work.iterdir()) if site.work.is_dir() else []
     with site.ledger.reading() as tx:
         known = scans.known_scan_ids(tx, [folder.name for folder in folders])
+        held, archive_names = scans.held_scans(tx), scans.archive_names(tx)
     for folder in folders:
         if folder.name in known:
             sweep(folder)
         else:
             _give_back(site, folder)
+    missing = [scan for scan in held if not site.work_file(scan.scan_id, scan.suffix).exists()]
+    if missing:
+        _fetch(site, missing, archive_names)
 
 
 def _make_sure_of_folders(site: Site) -> None:
@@ -40,8 +50,25 @@ def _make_sure_of_folders(site: Site) -> None:
 
 
 def _give_back(site: Site, folder: Path) -> None:
-    """A scan in work that the ledger does not know, as after restoring an older one: it comes in afresh."""
+    """A scan in work that the ledger does not know comes in afresh."""
     for work_file in folder.glob("scan*"):
         place = put_back(work_file, site.settings.inbox[0] / f"{folder.name}{work_file.suffix}")
         site.log.warning("scan_given_back", scan_id=folder.name, name=place.name)
     remove_folder(folder)
+
+
+def _fetch(site: Site, missing: list[HeldScan], archive_names: set[str]) -> None:
+    """Find the missing scans, by their content, among the files of the archive that the ledger does not know."""
+    archive = site.settings.archive
+    files = [path for path in sorted(archive.glob("*/*")) if path.is_file() and not path.is_symlink()]
+    strangers = [path for path in files if str(path.relative_to(archive)) not in archive_names]
+    for scan in missing:
+        alike = (path for path in strangers if path.stat().st_size == scan.size_bytes)
+        found = next((path for path in alike if file_sha256(path) == scan.sha256), None)
+        if found is None:
+            continue
+        strangers.remove(found)
+        work_file = site.work_file(scan.scan_id, scan.suffix)
+        make_folder(work_file.parent)
+        move(found, work_file)
+        site.log.warning("scan_fetched", scan_id=scan.scan_id, name=str(found.relative_to(archive)))
