@@ -34,7 +34,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 _SAVE_EVERY = 1000  # steps
 _AVERAGED_LOSSES = 100
-_SAMPLES = 600
+_SAMPLES = 600  # at least, and fewer than twice as many
 _SAMPLE_WIDTH = 64
 _MOST_LOSS = 400.0  # of a cell; a label with no room in its frames has an infinite one
 
