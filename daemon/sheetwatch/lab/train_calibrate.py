@@ -163,7 +163,8 @@ def _best_temperature(cells: Sequence[HeldOut]) -> float:
 
 def _loss(cell: HeldOut, temperature: float) -> float:
     assert cell.logits is not None  # noqa: S101 - only inked cells come here
-    return min(12.0, -math.log(max(1e-300, exact_probability(frames_of(cell.logits, temperature), cell.label))))
+    frames = frames_of(cell.logits, temperature).tolist()
+    return min(12.0, -math.log(max(1e-300, exact_probability(frames, cell.label))))
 
 
 def _outcomes(cells: Iterable[HeldOut], temperature: float) -> Outcomes:
