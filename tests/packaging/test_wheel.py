@@ -30,8 +30,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_what_the_daemon_needs(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert "sheetwatch/_shipped/models/digits-3.tflite" in names
-    assert "sheetwatch/_shipped/models/digits-3.json" in names
+    assert "sheetwatch/_shipped/models/digits-6.tflite" in names
+    assert "sheetwatch/_shipped/models/digits-6.json" in names
     assert "sheetwatch/_shipped/config/sheetwatch.yaml" in names
     assert "sheetwatch/_shipped/config/templates/answer-book/reference.png" in names
     assert "sheetwatch/py.typed" in names

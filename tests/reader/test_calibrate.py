@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sheetwatch.domain import State
-from sheetwatch.lab.train_calibrate import Outcomes, risk_coverage, upper_bound
+from sheetwatch.lab.train_calibrate import Fitted, Outcomes, risk_coverage, upper_bound
 from sheetwatch.reader.calibrate import calibrated, sharpened, smallest_threshold
 from sheetwatch.reader.grammar import Meaning
 from sheetwatch.reader.manifest import Calibration, RiskPoint
@@ -74,7 +74,7 @@ def test_risk_and_coverage_count_from_the_surest_down() -> None:
     outcomes = Outcomes(
         sure=sure, right=sure > 0.6, readable=np.ones(1000, np.bool_), left_out=np.zeros(1000, np.bool_)
     )
-    table = risk_coverage(outcomes, calibration())
+    table = risk_coverage([Fitted(outcomes=outcomes, calibration=calibration())])
     assert table[0].wrong == 0
     assert table[-1].accepted == 1000
     assert table[-1].wrong == int((sure <= 0.6).sum())

@@ -58,6 +58,22 @@ def test_a_printed_border_is_not_ink() -> None:
     assert likeness(normalise(framed), normalise(cell)) > 0.97
 
 
+@pytest.mark.parametrize("height", [0.35, 0.5, 0.95])
+def test_a_decimal_point_is_shown_low_or_raised(height: float) -> None:
+    cell = with_seven(with_seven(paper(), 60, 20), 120, 20)
+    pointed = cv2.circle(cell.copy(), (105, round(20 + 40 * height)), 3, 20, -1)
+    with_point, without = normalise(np.asarray(pointed, dtype=np.uint8)), normalise(cell)
+    assert with_point is not None
+    assert without is not None
+    assert with_point.astype(int).sum() > without.astype(int).sum() + 1000
+
+
+def test_a_speck_above_the_writing_is_left_out() -> None:
+    cell = with_seven(with_seven(paper(), 60, 30), 120, 30)
+    specked = np.asarray(cv2.circle(cell.copy(), (105, 15), 2, 20, -1), dtype=np.uint8)
+    assert likeness(normalise(specked), normalise(cell)) > 0.97
+
+
 def test_a_tall_one_in_a_tight_crop_is_ink() -> None:
     cell = paper(40, 30)
     cell[3:37, 3:7] = 30

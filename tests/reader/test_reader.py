@@ -184,11 +184,6 @@ def test_digits_of_other_writers_are_read(reader: Reader, shared_data: Path) -> 
     assert right_share(reader, ink_as_paper(cells[::5]), values[::5], DIGIT) > 0.96
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="digits-3 is unsure whether a ruler-straight 1 alone in its box is a 1 or the rest of a printed line"
-    " (1 0.39 and 0.33, empty 0.61 and 0.66: it goes to review); the other fourteen boxes are read (issue 3)",
-)
 def test_a_comb_is_read_box_by_box(reader: Reader, shared_data: Path) -> None:
     picture = cv2.imread(str(shared_data / "sheets/markus/student_number.jpg"), cv2.IMREAD_GRAYSCALE)
     assert picture is not None

@@ -32,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
             " report how well it reads. With --download alone: fetch MNIST."
         ),
     )
-    parser.add_argument("recipe", nargs="?", type=Path, metavar="RECIPE", help="such as models/digits-2.yaml")
+    parser.add_argument("recipe", nargs="?", type=Path, metavar="RECIPE", help="such as models/digits-4.yaml")
     parser.add_argument("--arch", choices=["lenet5"], help="train this classic network instead, to compare with")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with the training sets")
     parser.add_argument(

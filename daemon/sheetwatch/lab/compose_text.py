@@ -60,8 +60,8 @@ class Hand:
     def write(self, rng: Rng) -> Writing:
         """Something that a person may write into a cell, likely things oftener."""
         kinds: tuple[tuple[float, Callable[[Rng], Writing]], ...] = (
-            (0.29, self.digit),
-            (0.01, self.ruled_one),
+            (0.27, self.digit),
+            (0.03, self.ruled_one),  # rare, and hard beside so many borders that look like it and say nothing
             (0.18, self.number),
             (0.22, self.with_half),
             (0.09, self.decimal),
@@ -114,7 +114,7 @@ class Hand:
     def decimal(self, rng: Rng) -> Writing:
         """7.5, 12.25, .5, 7."""
         draw = rng.random()
-        whole = "" if draw < 0.07 else str(rng.integers(0, 10) if draw < 0.6 else rng.integers(10, 100))
+        whole = "" if draw < 0.2 else str(rng.integers(0, 10) if draw < 0.6 else rng.integers(10, 100))
         part = "5" if rng.random() < 0.4 else str(rng.integers(0, 10))
         if rng.random() < 0.15:
             part += "5" if rng.random() < 0.5 else str(rng.integers(0, 10))
@@ -135,7 +135,7 @@ class Hand:
             strokes = [smoothed([(0, 0), (wide / 2, rng.normal(0, 0.05)), (wide, -rise * wide)])]
         else:
             wide = rng.uniform(1.0, 2.5)
-            high = min(rng.uniform(0.5, 1.2), 0.9 * wide)  # a steeper slash would be a 1
+            high = min(rng.uniform(0.4, 1.2), 0.7 * wide)  # a steeper slash would be a 1
             up = [(0.0, high), (wide / 2, high / 2 + rng.normal(0, 0.08)), (wide, 0.0)]
             strokes = [smoothed(up if rng.random() < 0.8 else [(x, high - y) for x, y in up])]
         if rng.random() < 0.12:

@@ -17,8 +17,9 @@ class Recipe:
 
     `cells`: how many are made to be shown, each composed cell in `views` variations (about one in twenty is left out:
     no ink is found in it, or it would teach wrongly); `rate`: the highest learning rate;
-    `precision` of the arithmetic while fitting (processors without bfloat16 are slow with it); `held_out`: how many
-    cells of hands that were not trained on are composed to calibrate with.
+    `precision` of the arithmetic while fitting (processors without bfloat16 are slow with it); `fixed_statistics`:
+    whether batches are normalised as in reading, for a last fitting; `held_out`: how many cells of hands that were not
+    trained on are composed to calibrate with.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Recipe:
     views: int = 3
     rate: float = 2e-3
     precision: Literal["float32", "bfloat16"] = "float32"
+    fixed_statistics: bool = False
     held_out: int = 60_000
     seed: int = 1
     version: Literal[1] = 1

@@ -34,6 +34,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 _SAVE_EVERY = 1000  # steps
 _AVERAGED_LOSSES = 100
+_SAMPLES = 600  # at least, and fewer than twice as many
+_SAMPLE_WIDTH = 64
 _MOST_LOSS = 400.0  # of a cell; a label with no room in its frames has an infinite one
 
 
@@ -99,7 +101,7 @@ def write_model(recipe: Recipe, place: Place, weights: Path, *, command: str, pr
     content = quantised(model, _samples(place, recipe.seed)[..., None])
     path = place.out / f"{recipe.name}.tflite"
     held_out = held_out_cells(place.data, recipe.held_out, recipe.seed, content, place.own, processes=processes)
-    calibration, box_calibration, table = calibrate(held_out)
+    calibrated = calibrate(held_out)
     manifest = Manifest(
         name=recipe.name,
         file=path.name,
@@ -107,9 +109,10 @@ def write_model(recipe: Recipe, place: Place, weights: Path, *, command: str, pr
         parameters=model.count_params(),
         input=Input(height=HEIGHT, widths=WIDTHS, normalisation=VERSION),
         symbols=SYMBOLS,
-        calibration=calibration,
-        box_calibration=box_calibration,
-        risk_coverage=table,
+        calibration=calibrated.marks,
+        fine_calibration=calibrated.fine_marks,
+        box_calibration=calibrated.boxes,
+        risk_coverage=calibrated.risk_coverage,
         held_out_cells=recipe.held_out,
         training_cells=recipe.cells,
         training_command=command,
@@ -136,7 +139,7 @@ def _fit(
     if start:
         model.load_weights(start)
     optimizer = tf.keras.optimizers.Adam(recipe.rate, global_clipnorm=5.0, use_ema=True, ema_momentum=0.999)
-    step = _step(model, optimizer)
+    step = _step(model, optimizer, own_statistics=not recipe.fixed_statistics)
     seen, losses = 0, []
     try:
         for number, batch in enumerate(stream, 1):
@@ -152,19 +155,28 @@ def _fit(
 
 
 def _samples(place: Place, seed: int) -> npt.NDArray[np.uint8]:
-    """Pictures of the commonest width, to measure the ranges of the activations on."""
+    """Pictures of one width, the narrower ones with paper around, to measure the ranges of the activations on."""
     made = (batch.pictures for batch in batches(place.data, cells=2048, seed=seed + 1, own=place.own))
-    return np.concatenate([pictures for pictures in made if pictures.shape[2] == WIDTHS[0]])[:600]
+    every = np.concatenate([_widened(pictures) for pictures in made if pictures.shape[2] <= _SAMPLE_WIDTH])
+    return every[:: max(1, len(every) // _SAMPLES)]
 
 
-def _step(model: Any, optimizer: Any) -> Any:
-    """One step of the optimizer on the CTC loss, compiled."""
+def _widened(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    spare = (_SAMPLE_WIDTH - pictures.shape[2]) // 2
+    return np.pad(pictures, ((0, 0), (0, 0), (spare, spare)))
+
+
+def _step(model: Any, optimizer: Any, *, own_statistics: bool) -> Any:
+    """One step of the optimizer on the CTC loss, compiled.
+
+    own_statistics: each batch is normalised by its own mean and variance, else by the running ones, as in reading.
+    """
     import tensorflow as tf  # noqa: PLC0415 - takes seconds to load
 
     def step(pictures: Any, labels: Any, lengths: Any) -> Any:
         x = tf.cast(pictures, tf.float32)[..., None] / 255.0
         with tf.GradientTape() as tape:
-            columns = model(x, training=True)
+            columns = model(x, training=own_statistics)
             logits = tf.reshape(columns, (tf.shape(columns)[0], -1, CLASSES))
             frames = tf.fill([tf.shape(logits)[0]], tf.shape(logits)[1])
             losses = tf.nn.ctc_loss(labels, logits, lengths, frames, logits_time_major=False, blank_index=-1)

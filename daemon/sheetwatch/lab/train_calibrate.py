@@ -10,7 +10,7 @@ import numpy as np
 
 from sheetwatch.domain import Field, FieldKind, State
 from sheetwatch.reader import comb
-from sheetwatch.reader.calibrate import calibrated
+from sheetwatch.reader.calibrate import calibrated, is_fine
 from sheetwatch.reader.decode import exact_probability, frames_of, n_best
 from sheetwatch.reader.grammar import meaning_of, meanings
 from sheetwatch.reader.manifest import Calibration, RiskPoint
@@ -54,19 +54,53 @@ class Outcomes:
         )
 
 
-def calibrate(cells: Sequence[HeldOut]) -> tuple[Calibration, Calibration, tuple[RiskPoint, ...]]:
-    """Fit the calibrations of whole cells and of a comb's boxes, and tabulate the risk and coverage of the first."""
-    inked = [cell for cell in cells if cell.logits is not None]
-    temperature = _best_temperature(inked[:_TEMPERATURE_CELLS])
-    outcomes = _outcomes(inked, temperature)
-    calibration = _fitted(cells, outcomes, temperature)
-    boxes = [replace(cell, field=_BOX) for cell in cells if cell.label in _IN_A_BOX]
-    inked_boxes = [cell for cell in boxes if cell.logits is not None]
-    box_calibration = _fitted(boxes, _outcomes(inked_boxes, temperature), temperature)
-    return calibration, box_calibration, risk_coverage(outcomes, calibration)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fitted:
+    """A group of cells as it was read, and the calibration that fits it."""
+
+    outcomes: Outcomes
+    calibration: Calibration
+
+    def probabilities(self) -> Floats:
+        """Calibrated, of those readings that could be accepted."""
+        readable = self.outcomes.only(self.outcomes.readable)
+        pairs = zip(readable.sure.tolist(), readable.left_out.tolist(), strict=True)
+        return np.array([calibrated(p, self.calibration, left_out=left_out) for p, left_out in pairs])
 
 
-def _fitted(cells: Sequence[HeldOut], outcomes: Outcomes, temperature: float) -> Calibration:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrated:
+    """The calibrations of marks in whole and half steps and of numbers, of marks in finer steps, of a comb's boxes.
+
+    `risk_coverage`: of the first two together.
+    """
+
+    marks: Calibration
+    fine_marks: Calibration
+    boxes: Calibration
+    risk_coverage: tuple[RiskPoint, ...]
+
+
+def calibrate(cells: Sequence[HeldOut]) -> Calibrated:
+    """Fit the calibrations, each on its own cells, and tabulate risk and coverage of the whole cells together."""
+    temperature = _best_temperature([cell for cell in cells if cell.logits is not None][:_TEMPERATURE_CELLS])
+    plain = _fitted([cell for cell in cells if not is_fine(cell.field)], temperature)
+    fine = _fitted([cell for cell in cells if is_fine(cell.field)], temperature)
+    boxes = _fitted([replace(cell, field=_BOX) for cell in cells if cell.label in _IN_A_BOX], temperature)
+    return Calibrated(
+        marks=plain.calibration,
+        fine_marks=fine.calibration,
+        boxes=boxes.calibration,
+        risk_coverage=risk_coverage([plain, fine]),
+    )
+
+
+def _fitted(cells: Sequence[HeldOut], temperature: float) -> Fitted:
+    outcomes = _outcomes([cell for cell in cells if cell.logits is not None], temperature)
+    return Fitted(outcomes=outcomes, calibration=_calibration(cells, outcomes, temperature))
+
+
+def _calibration(cells: Sequence[HeldOut], outcomes: Outcomes, temperature: float) -> Calibration:
     readable = outcomes.only(outcomes.readable)
     slope, offset = _fit_log_odds(readable)
     return Calibration(
@@ -80,11 +114,10 @@ def _fitted(cells: Sequence[HeldOut], outcomes: Outcomes, temperature: float) ->
     )
 
 
-def risk_coverage(outcomes: Outcomes, calibration: Calibration) -> tuple[RiskPoint, ...]:
+def risk_coverage(groups: Sequence[Fitted]) -> tuple[RiskPoint, ...]:
     """How many readings have at least each of a range of probabilities, and how many of those are wrong."""
-    pairs = zip(outcomes.sure[outcomes.readable], outcomes.left_out[outcomes.readable], strict=True)
-    sure = np.array([calibrated(float(p), calibration, left_out=bool(left_out)) for p, left_out in pairs])
-    wrong = ~outcomes.right[outcomes.readable]
+    sure = np.concatenate([group.probabilities() for group in groups])
+    wrong = np.concatenate([~group.outcomes.right[group.outcomes.readable] for group in groups])
     order = np.argsort(-sure, kind="stable")
     wrong_so_far = np.cumsum(wrong[order])
     counts = np.unique(np.geomspace(min(100, len(order)), len(order), _POINTS).astype(int)) if len(order) else []
@@ -130,7 +163,8 @@ def _best_temperature(cells: Sequence[HeldOut]) -> float:
 
 def _loss(cell: HeldOut, temperature: float) -> float:
     assert cell.logits is not None  # noqa: S101 - only inked cells come here
-    return min(12.0, -math.log(max(1e-300, exact_probability(frames_of(cell.logits, temperature), cell.label))))
+    frames = frames_of(cell.logits, temperature).tolist()
+    return min(12.0, -math.log(max(1e-300, exact_probability(frames, cell.label))))
 
 
 def _outcomes(cells: Iterable[HeldOut], temperature: float) -> Outcomes:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CHUNK = 2048
 _INK = 96  # of 255
 LONGEST = 16
-_BATCH = {64: 128, 128: 64, 256: 32}  # about the same work each
+_BATCH = {32: 256, 48: 168, 64: 128, 96: 84, 128: 64, 256: 32}  # about the same work each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1000
 _ORDINARY_SHARE = 0.8  # the others are as bad as scans get
-_REJECTS_KEPT = 5  # one in so many: training has far more of them than sheets do
+_REJECTS_KEPT = 3  # one in so many: training has far more of them than sheets do
 _ANY = Field(name="any", kind=FieldKind.MARK, step=0.001)
 _MAXIMA = (5, 10, 20, 30, 50, 100, 200, 1000, 10_000)
 _LONGEST_MARK = 4  # characters; longer strings stand in fields of digits

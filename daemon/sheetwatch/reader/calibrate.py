@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from sheetwatch.domain import FieldKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from sheetwatch.domain import Field
     from sheetwatch.reader.grammar import Meaning
     from sheetwatch.reader.manifest import Calibration, RiskPoint
 
 _NEVER = 1.0
+_HALF = Decimal("0.5")
 
 
 def calibrated(probability: float, calibration: Calibration, *, left_out: bool = False) -> float:
@@ -24,6 +29,11 @@ def calibrated(probability: float, calibration: Calibration, *, left_out: bool =
     odds = calibration.slope * math.log(clipped / (1.0 - clipped)) + calibration.offset
     most = calibration.ceiling * (calibration.doubtful if left_out else 1.0)
     return most / (1.0 + math.exp(-max(-500.0, min(500.0, odds))))
+
+
+def is_fine(field: Field) -> bool:
+    """Whether the field's marks go in steps finer than a half, so that 8.7 and 87 may both be meant."""
+    return field.kind is FieldKind.MARK and bool(Decimal(str(field.step)) % _HALF)
 
 
 def sharpened(ranked: Sequence[Meaning], calibration: Calibration, *, left_out: bool = False) -> list[Meaning]:

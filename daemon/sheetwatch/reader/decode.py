@@ -11,6 +11,8 @@ import numpy as np
 from sheetwatch.reader.vocabulary import BLANK, NUMBERS, SYMBOLS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     Frames = npt.NDArray[np.float64]
@@ -47,7 +49,7 @@ def n_best(frames: Frames, count: int = 8, beam: int = _BEAM) -> list[Spelling]:
     frames: float64 (T, 15), probabilities. Prefix beam search (Graves 2012) finds them; those that matter are scored
     again by the forward algorithm, exactly. What is not returned has the probability that is left to 1.
     """
-    few = condensed(frames)
+    few: list[list[float]] = condensed(frames).tolist()
     found = sorted(_prefixes(few, beam).items(), key=lambda item: -sum(item[1]))[:count]
     spellings = [
         Spelling(text=text, probability=exact_probability(few, text) if sum(ends) > _RESCORED else sum(ends))
@@ -78,31 +80,33 @@ def _as_one(run: Frames) -> Frames:
     return np.asarray(one * blanks.prod())
 
 
-def exact_probability(frames: Frames, text: str) -> float:
-    """The probability of one string: the sum over all its alignments (the forward algorithm)."""
-    symbols = np.array([NUMBERS[symbol] for symbol in text], np.intp)
-    states = np.full(2 * len(symbols) + 1, BLANK, np.intp)
-    states[1::2] = symbols
-    skips = np.zeros(len(states))
-    skips[3::2] = symbols[1:] != symbols[:-1]
-    alpha = np.zeros(len(states))
-    alpha[0] = 1.0  # before the first frame, as if on a blank
-    scores = frames[:, states]
-    for number, score in enumerate(scores):
-        moved = alpha.copy()
-        moved[1:] += alpha[:-1]
-        if number:
-            moved[2:] += skips[2:] * alpha[:-2]
-        alpha = moved * score
-    return float(alpha[-2:].sum())
+def exact_probability(frames: Sequence[Sequence[float]], text: str) -> float:
+    """The probability of one string: the sum over all its alignments (the forward algorithm).
+
+    frames: 15 probabilities each. Plain numbers: an array takes longer for the few states of a short string.
+    """
+    symbols = [NUMBERS[symbol] for symbol in text]
+    states = [BLANK]  # before, between and behind the symbols there may be blanks
+    for symbol in symbols:
+        states += (symbol, BLANK)
+    skips = [0.0] * len(states)  # from symbol to symbol without a blank, where they differ
+    skips[3::2] = [float(symbol != before) for before, symbol in pairwise(symbols)]
+    alpha = [1.0] + [0.0] * (len(states) - 1)  # before the first frame, as if on a blank
+    for frame in frames:
+        one_back, two_back = [0.0, *alpha], [0.0, 0.0, *alpha]
+        alpha = [
+            (stays + one + skip * two) * frame[state]
+            for stays, one, two, skip, state in zip(alpha, one_back, two_back, skips, states, strict=False)
+        ]
+    return sum(alpha[-2:])
 
 
-def _prefixes(frames: Frames, beam: int) -> Prefixes:
+def _prefixes(frames: list[list[float]], beam: int) -> Prefixes:
     """The likeliest prefixes after the last frame."""
     kept: Prefixes = {"": (1.0, 0.0)}
-    for frame in frames.tolist():
+    for frame in frames:
         floor = _NEGLIGIBLE * max(frame)
-        likely = [(symbol, p) for symbol, p in zip(SYMBOLS, frame, strict=False) if p > floor]
+        likely = sorted(((p, symbol) for p, symbol in zip(frame, SYMBOLS, strict=False) if p > floor), reverse=True)
         best = max(on_blank + on_symbol for on_blank, on_symbol in kept.values())
         kept = _grown(kept, frame, likely, floor * best)
         if len(kept) > beam:
@@ -110,8 +114,11 @@ def _prefixes(frames: Frames, beam: int) -> Prefixes:
     return kept
 
 
-def _grown(kept: Prefixes, frame: list[float], likely: list[tuple[str, float]], least: float) -> Prefixes:
-    """Every prefix one frame further: as it is, or with one of the likely symbols where that is at least so likely."""
+def _grown(kept: Prefixes, frame: list[float], likely: list[tuple[float, str]], least: float) -> Prefixes:
+    """Every prefix one frame further: as it is, or with one of the likely symbols where that is at least so likely.
+
+    `likely`: likeliest first.
+    """
     grown: Prefixes = {}
     blank = frame[BLANK]
     for text, (on_blank, on_symbol) in kept.items():
@@ -121,7 +128,9 @@ def _grown(kept: Prefixes, frame: list[float], likely: list[tuple[str, float]], 
         before = grown.get(text)
         stays = (total * blank, again)
         grown[text] = stays if before is None else (before[0] + stays[0], before[1] + stays[1])
-        for symbol, p in likely:
+        for p, symbol in likely:
+            if total * p <= least:
+                break
             reached = (on_blank if symbol == last else total) * p
             if reached > least:
                 longer = grown.get(text + symbol, _NOTHING)

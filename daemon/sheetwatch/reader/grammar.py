@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # How much less likely than a fitting value it is, before the ink is looked at, that a person writes one that the
 # field does not allow. Clear handwriting outweighs it, and then the rules say out-of-range.
 _IMPLAUSIBLE = 0.01
-# Training shows the network five times as many rejects as sheets hold.
-_REJECT = 0.2
+# A value is shown, though doubted, unless "cannot be read" is so many times as likely: both go to review.
+_HOPELESS = 5.0
 # Nobody writes "7-" or "½3", and what the search did not find is mostly such noise; yet something may be hidden there.
 _NOISE = 0.05
 
@@ -55,7 +55,8 @@ def meaning_of(text: str, field: Field) -> tuple[State, str]:
 def meanings(spellings: Iterable[Spelling], field: Field) -> list[Meaning]:
     """The values that these spellings stand for, likeliest first; spellings of one value are summed.
 
-    What no spelling accounts for counts as unreadable, at a discount.
+    What no spelling accounts for counts as unreadable, at a discount. Unreadable comes before a value only where it
+    is five times as likely.
     """
     weights: dict[tuple[State, str], float] = defaultdict(float)
     missed = 1.0
@@ -65,8 +66,12 @@ def meanings(spellings: Iterable[Spelling], field: Field) -> list[Meaning]:
         missed -= spelling.probability
     weights[State.UNREADABLE, ""] += _NOISE * max(0.0, missed)
     total = sum(weights.values())
-    ranked = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+    ranked = sorted(weights.items(), key=lambda item: (-_rank(item[0][0], item[1]), item[0]))
     return [Meaning(state=state, value=value, probability=weight / total) for (state, value), weight in ranked]
+
+
+def _rank(state: State, weight: float) -> float:
+    return weight / _HOPELESS if state is State.UNREADABLE else weight
 
 
 def _spelled_out(text: str) -> str:
@@ -77,7 +82,7 @@ def _spelled_out(text: str) -> str:
 
 def _plausibility(text: str, state: State, value: str, field: Field) -> float:
     if state is State.UNREADABLE:
-        return _REJECT if UNREADABLE in text else _NOISE
+        return 1.0 if UNREADABLE in text else _NOISE
     if state is not State.WRITTEN:
         return 1.0
     if field.kind is FieldKind.DIGITS:

@@ -70,7 +70,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     input: Input
     symbols: str
     calibration: Calibration
-    box_calibration: Calibration | None = None  # of single boxes of a comb; None: as for whole cells
+    fine_calibration: Calibration  # of marks in steps finer than a half, where a point that is overlooked passes
+    box_calibration: Calibration  # of single boxes of a comb
     risk_coverage: tuple[RiskPoint, ...]
     held_out_cells: int
     training_cells: int

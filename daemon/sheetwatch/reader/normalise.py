@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.uint8]
 
 HEIGHT = 32
-WIDTHS = (64, 128, 256)
-VERSION = 2
+WIDTHS = (32, 48, 64, 96, 128, 256)
+VERSION = 3
 
 _SMALLEST_SIDE = 6  # pixels; nobody can read less
 _INK_ROWS = 24.0  # rows that the ink fills

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sheetwatch.domain import Alternative, Field, FieldKind, Reading, State
 from sheetwatch.reader import comb
-from sheetwatch.reader.calibrate import sharpened, smallest_threshold
+from sheetwatch.reader.calibrate import is_fine, sharpened, smallest_threshold
 from sheetwatch.reader.decode import Spelling, frames_of, n_best
 from sheetwatch.reader.grammar import Meaning, meanings
 from sheetwatch.reader.manifest import load_manifest, load_model_bytes
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Grey = npt.NDArray[np.uint8]
 
-SHIPPED = "digits-3"
+SHIPPED = "digits-6"
 _ALTERNATIVES = 8  # rosters and sums may settle on a far one; people are shown fewer
 _LEAST_ALTERNATIVE = 1e-6
 
@@ -66,11 +66,13 @@ class Reader:
         return [self._read(cell, field) for cell, field in zip(cells, each, strict=True)]
 
     def _read(self, cell: Grey, field: Field) -> Reading:
+        known = self._manifest
         if field.comb is None:
-            return _reading(self._meanings(cell, field, self._manifest.calibration))
+            calibration = known.fine_calibration if is_fine(field) else known.calibration
+            return _reading(self._meanings(cell, field, calibration))
         box = replace(field, kind=FieldKind.DIGITS, length=1, comb=None)
-        calibration = self._manifest.box_calibration or self._manifest.calibration
-        boxes = [comb.single(self._meanings(part, box, calibration)) for part in comb.split(cell, field.comb)]
+        parts = comb.split(cell, field.comb)
+        boxes = [comb.single(self._meanings(part, box, known.box_calibration)) for part in parts]
         return replace(_reading(comb.join(boxes)), boxes=tuple(map(_likely, boxes)))
 
     def _meanings(self, cell: Grey, field: Field, calibration: Calibration) -> list[Meaning]:
