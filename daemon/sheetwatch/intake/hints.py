@@ -1,8 +1,10 @@
 """Events of the file system, as hints to look sooner: inotify(7), heard by whoever polls its descriptor.
 
-No thread and no handler stands between the kernel and the loop, so nothing can die here while the loop lives. Every
-look watches the folders that it walks through, before it lists them: a folder that is new, was replaced or mounted
-again is heard from then on. That a watched folder went away, or that events were lost, is itself an event.
+Of watchdog only its bindings to the kernel are taken, not its observers: their threads can die or go deaf and look
+healthy (an exception in a handler, a folder unmounted and mounted again, subfolders without a watch). Here no thread
+and no handler stands between the kernel and the loop, so nothing can die while the loop lives. Every look watches the
+folders that it walks through, before it lists them: a folder that is new, was replaced or mounted again is heard from
+then on. That a watched folder went away, or that events were lost, is itself an event.
 """
 
 from __future__ import annotations
@@ -13,21 +15,30 @@ import os
 import struct
 from typing import TYPE_CHECKING, Literal
 
+from watchdog.observers.inotify_c import InotifyConstants, inotify_add_watch, inotify_init, inotify_rm_watch
+
 from sheetwatch.intake.mounts import mount_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-# From linux/inotify.h. What a look itself causes is left out: opening, reading, and files that leave.
-_CLOSE_WRITE, _ATTRIB, _MOVED_TO, _CREATE = 0x8, 0x4, 0x80, 0x100
-_DELETE_SELF, _MOVE_SELF, _LOST, _ONLY_FOLDERS = 0x400, 0x800, 0x4000, 0x1000000
-_NEWS = _CLOSE_WRITE | _ATTRIB | _MOVED_TO | _CREATE | _DELETE_SELF | _MOVE_SELF | _ONLY_FOLDERS
+    from watchdog.observers.inotify_c import WatchDescriptor
+
+# What a look itself causes is left out: opening, reading, and files that leave.
+_NEWS = (
+    InotifyConstants.IN_CLOSE_WRITE
+    | InotifyConstants.IN_ATTRIB
+    | InotifyConstants.IN_MOVED_TO
+    | InotifyConstants.IN_CREATE
+    | InotifyConstants.IN_DELETE_SELF
+    | InotifyConstants.IN_MOVE_SELF
+    | InotifyConstants.IN_ONLYDIR
+)
 _HEAD = struct.Struct("iIII")  # watch, mask, cookie, length of the name that follows
 _READ_BYTES = 1 << 16
 # Too many watches or instances, or no memory for one more; any other refusal is the folder's, and the look says it.
 _EXHAUSTED = {errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Hints:
@@ -56,8 +67,8 @@ class Hints:
     def watch(self, folder: Path) -> bool:
         """Listen to a folder from now on, if not yet. False when the system has no watch left for it."""
         if self._descriptor < 0:
-            self._descriptor = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-        refused = self._descriptor < 0 or _libc.inotify_add_watch(self._descriptor, os.fsencode(folder), _NEWS) < 0
+            self._descriptor = _listener()
+        refused = self._descriptor < 0 or inotify_add_watch(self._descriptor, os.fsencode(folder), _NEWS) < 0
         return not (refused and ctypes.get_errno() in _EXHAUSTED)
 
     def hear(self) -> bool:
@@ -66,9 +77,9 @@ class Hints:
         try:
             while self._descriptor >= 0:
                 for watch, mask in _events(os.read(self._descriptor, _READ_BYTES)):
-                    complete = complete and not mask & _LOST
-                    if mask & _MOVE_SELF:  # perhaps out of the inbox; if not, the next look watches it again
-                        _libc.inotify_rm_watch(self._descriptor, watch)
+                    complete = complete and not mask & InotifyConstants.IN_Q_OVERFLOW
+                    if mask & InotifyConstants.IN_MOVE_SELF:  # perhaps out of the inbox; else it is watched again
+                        inotify_rm_watch(self._descriptor, watch)
         except BlockingIOError:
             return complete
         except OSError:  # the next look listens afresh
@@ -83,7 +94,15 @@ class Hints:
             os.close(descriptor)
 
 
-def _events(data: bytes) -> Iterator[tuple[int, int]]:
+def _listener() -> int:
+    """A descriptor that never blocks; below 0 where there is none left."""
+    descriptor = inotify_init()
+    if descriptor >= 0:
+        os.set_blocking(descriptor, False)
+    return descriptor
+
+
+def _events(data: bytes) -> Iterator[tuple[WatchDescriptor, int]]:
     """Watch and mask of every event."""
     place = 0
     while place < len(data):
