@@ -15,7 +15,7 @@ import pytest
 from support.amount import amount
 from support.disks import bound, fill, mount, mounted, needs_mounts, unmount
 from support.office_hours import open_office
-from support.processes import wait_until
+from support.processes import SETTINGS, wait_until
 from support.strace import attached, injected, needs_strace
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 FOLDERS = ["results", "review", "archive", "state"]
 ROUNDS = amount(1, 5)
-FULL_S = amount(1, 45)  # the longest pause between two tries is 30 s
+FULL_S = amount(1, 35)  # until the pauses between two tries are as long as they get
+FEW_ROWS = SETTINGS + "rolling: {max_rows: 3}\n"  # some rows find room in the file's last page; a new file does not
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -48,7 +49,7 @@ def go_through(office: Office, folder: Path, count: int) -> None:
 @needs_mounts
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_disk_fills_up_and_is_freed(tmp_path: Path, name: str) -> None:
-    with mounted(tmp_path / name, size="1m"), open_office(tmp_path) as office:
+    with mounted(tmp_path / name, size="1m"), open_office(tmp_path, FEW_ROWS) as office:
         for _ in range(ROUNDS):
             go_through(office, tmp_path / name, count=4)
         office.verify_commands()

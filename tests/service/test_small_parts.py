@@ -110,7 +110,7 @@ def test_faults_are_tried_again_with_growing_pauses() -> None:
         faults.attempt("results", fail)
         clock.advance(0.1)
     gaps = [round(after - before) for before, after in pairwise(tried)]
-    assert gaps[:6] == [1, 2, 4, 8, 16, 30]
+    assert gaps[:6] == [1, 2, 4, 8, 15, 15]
     assert faults.current[0].message == "/somewhere: full; free some space on its disk"
     clock.advance(31)
     faults.attempt("results", lambda: False)

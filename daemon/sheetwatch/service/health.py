@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sheetwatch.service.clock import Clock
 
 _FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 30.0
+_LONGEST_PAUSE_S = 15.0  # two stages in a row may have to be tried before a scan is read; that within 30 s
 _HEALTH_NAME = "health.json"
 _HEALTH_BYTES = 4096
 _MENDS = {
@@ -55,7 +55,7 @@ class Fault:
 
 
 class Faults:
-    """Runs stages; keeps account of those that fail, and tries them again after 1, 2, 4, ... 30 s."""
+    """Runs stages; keeps account of those that fail, and tries them again after 1, 2, 4, ... 15 s."""
 
     def __init__(self, clock: Clock, log: structlog.typing.FilteringBoundLogger) -> None:
         self._clock = clock

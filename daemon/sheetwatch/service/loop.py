@@ -87,6 +87,7 @@ class Service:
     def step(self) -> None:
         """Do once, in order, everything that is owed or due."""
         attempt = self.faults.attempt
+        paused = self.faults.is_pausing(but=_GATES_NOTHING)  # what falls due within this step is tried in the next one
         attempt("state", self._finish_claims)
         self._worker.expire(now_s=self._site.clock.monotonic_s())
         attempt("reading", self.reading.collect)
@@ -95,7 +96,7 @@ class Service:
         attempt("archive", self.deliveries.archive_scans)
         if self._site.clock.monotonic_s() >= self._next_look_s():
             self._look()
-        if not self.faults.is_pausing(but=_GATES_NOTHING):
+        if not (paused or self.faults.is_pausing(but=_GATES_NOTHING)):
             attempt("claim", self.arrivals.take_opened)
             attempt("reading", self._hand_out)
         self._voice.tell(self.arrivals.waiting)
