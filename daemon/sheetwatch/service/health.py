@@ -13,7 +13,7 @@ import msgspec
 from sheetwatch.domain import EnvironmentFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -127,6 +127,19 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     since: str
     faults: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+
+
+def health_of(state: str, since: datetime, faults: Iterable[Fault], notices: tuple[str, ...] = ()) -> Health:
+    """What this process says of itself."""
+    return Health(
+        pid=os.getpid(),
+        state=state,
+        since=since.astimezone().isoformat(timespec="seconds"),
+        faults=tuple(
+            f"{fault.stage}: {fault.message} (since {fault.since.astimezone():%Y-%m-%d %H:%M:%S})" for fault in faults
+        ),
+        notices=notices,
+    )
 
 
 class HealthFile:

@@ -25,6 +25,11 @@ class Notifier:
         """Whether anybody listens."""
         return bool(self._address)
 
+    @property
+    def alive_every_s(self) -> float:
+        """How often the watchdog must hear of us; infinity without one."""
+        return self.watchdog_s / 2 or float("inf")
+
     def ready(self) -> None:
         """The daemon watches its inboxes now."""
         self._send("READY=1")

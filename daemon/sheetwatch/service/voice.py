@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import TYPE_CHECKING
 
 from sheetwatch.domain import EnvironmentFault
 from sheetwatch.ledger import accounting
-from sheetwatch.service.health import Faults, Health, HealthFile
+from sheetwatch.service.health import Faults, HealthFile, health_of
 
 if TYPE_CHECKING:
     from sheetwatch.service.notify import Notifier
@@ -38,7 +37,7 @@ class Voice:
     @property
     def speaks_every_s(self) -> float:
         """How often the watchdog must hear of us; infinity without one."""
-        return self._notifier.watchdog_s / 2 or float("inf")
+        return self._notifier.alive_every_s
 
     def starting(self) -> None:
         """We hold the lock: what an earlier daemon said of itself holds no more."""
@@ -87,16 +86,4 @@ class Voice:
         return f"rows {counts.rows}, review {counts.review}, dropped {counts.dropped}, in work {counts.in_work}"
 
     def _write_health(self, state: str) -> None:
-        faults = tuple(
-            f"{fault.stage}: {fault.message} (since {fault.since.astimezone():%Y-%m-%d %H:%M:%S})"
-            for fault in self._faults.current
-        )
-        self._health_file.write(
-            Health(
-                pid=os.getpid(),
-                state=state,
-                since=self._started_at.astimezone().isoformat(timespec="seconds"),
-                faults=faults,
-                notices=self._notices,
-            )
-        )
+        self._health_file.write(health_of(state, self._started_at, self._faults.current, self._notices))
