@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sheetwatch.domain import EnvironmentFault
+from sheetwatch.names import plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -73,7 +74,7 @@ class Faults:
         try:
             tried = action()
         except (EnvironmentFault, OSError) as error:
-            self._failed(stage, _in_words(error))
+            self._failed(stage, plain_text(_in_words(error)))
         else:
             if tried is not False:
                 self._worked(stage)
