@@ -168,6 +168,18 @@ def test_the_health_file_fits_a_full_disk(tmp_path: Path) -> None:
     assert (tmp_path / "health.json").stat().st_size == size
 
 
+def test_a_fault_longer_than_the_health_file_is_told_from_both_ends(tmp_path: Path) -> None:
+    faults = (f"claim: {'/é' * 4000}: full; free some space", "results: away; mount it")
+    HealthFile(tmp_path).write(Health(pid=1, state="paused", since="now", faults=faults))
+    read = read_health(tmp_path)
+    assert read is not None
+    assert (tmp_path / "health.json").stat().st_size == 4096
+    assert read.state == "paused"
+    assert read.faults[0].startswith("claim: /é/é")
+    assert read.faults[0].endswith("é: full; free some space")
+    assert read.faults[1] == faults[1]
+
+
 def test_faults_of_an_earlier_daemon_are_not_told_of_one_that_starts(tmp_path: Path) -> None:
     with Office(office_settings(tmp_path)) as office:
         state = office.settings.state

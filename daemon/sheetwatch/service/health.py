@@ -154,16 +154,29 @@ class HealthFile:
         """Say how it goes; a folder that cannot be written must not matter here."""
         if health == self._last:
             return
-        told = health
-        while len(data := msgspec.json.encode(health)) > _HEALTH_BYTES and health.notices:
-            health = msgspec.structs.replace(health, notices=health.notices[1:])
         with contextlib.suppress(OSError):
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                os.pwrite(descriptor, data[:_HEALTH_BYTES].ljust(_HEALTH_BYTES), 0)
-                self._last = told
+                os.pwrite(descriptor, _fitting(health).ljust(_HEALTH_BYTES), 0)
+                self._last = health
             finally:
                 os.close(descriptor)
+
+
+def _fitting(health: Health) -> bytes:
+    """As JSON, the texts cut as far as the size of the file demands."""
+    data, longest = msgspec.json.encode(health), _HEALTH_BYTES
+    while len(data) > _HEALTH_BYTES and longest:
+        longest //= 2
+        faults, notices = ([_cut(text, longest) for text in texts] for texts in (health.faults, health.notices))
+        data = msgspec.json.encode(msgspec.structs.replace(health, faults=tuple(faults), notices=tuple(notices)))
+    return data
+
+
+def _cut(text: str, longest: int) -> str:
+    """The beginning says what, the end why, and how to mend it."""
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]} ... {text[len(text) - half :]}"
 
 
 def read_health(state: Path) -> Health | None:
