@@ -51,7 +51,7 @@ class Service:
         self._lookout = Lookout(site)
         self.arrivals = Arrivals(site, worker, self._wake.set, self._lookout.watch)
         self.reading = Reading(site, worker, self._wake.set)
-        self.deliveries = Deliveries(site, self._voice.notice)
+        self.deliveries = Deliveries(site, self._voice.notice, self._voice.problem)
         self.answers = Answers(site)
 
     def __enter__(self) -> Self:

@@ -12,6 +12,7 @@ from sheetwatch.ledger import Form, Ledger, OpenReview, open_reviews, require, r
 from sheetwatch.ledger.records import Decider
 from sheetwatch.names import plain_text
 from sheetwatch.service import decisions, lock
+from sheetwatch.service.attention import Attention
 from sheetwatch.service.clock import SystemClock
 from sheetwatch.service.deliveries import Deliveries
 from sheetwatch.service.logs import configure
@@ -95,7 +96,7 @@ class Desk:
             self.site.log.warning("delivered_later", reason="decided under another user; the daemon does the rest")
             return
         with lock.held(state):
-            Deliveries(self.site).everything()
+            Deliveries(self.site, problem=Attention(self.site).add).everything()
 
 
 def _form(review: OpenReview, template: Template | None) -> Form:

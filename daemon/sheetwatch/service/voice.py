@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sheetwatch.domain import EnvironmentFault
 from sheetwatch.ledger import accounting
-from sheetwatch.service.health import Faults, HealthFile, health_of
+from sheetwatch.service.attention import Attention, stamped
+from sheetwatch.service.health import Faults, HealthFile, health_of, read_health
 
 if TYPE_CHECKING:
     from sheetwatch.service.notify import Notifier
@@ -27,6 +28,7 @@ class Voice:
         self._faults = faults
         self._notifier = notifier
         self._health_file = HealthFile(site.settings.state)
+        self._attention = Attention(site)
         self._started_at = site.clock.now()
         self._notices: tuple[str, ...] = ()
         self._status_s = float("-inf")
@@ -40,7 +42,9 @@ class Voice:
         return self._notifier.alive_every_s
 
     def starting(self) -> None:
-        """We hold the lock: what an earlier daemon said of itself holds no more."""
+        """We hold the lock: how an earlier daemon did holds no more; what it noticed does."""
+        before = read_health(self._site.settings.state)
+        self._notices = before.notices if before else ()
         self._write_health("starting")
 
     def ready(self) -> None:
@@ -57,12 +61,16 @@ class Voice:
 
     def notice(self, text: str) -> None:
         """Something that an administrator will want to know."""
-        stamped = f"{self._site.clock.now().astimezone():%Y-%m-%d %H:%M} {text}"
-        self._notices = (*self._notices, stamped)[-_NOTICES:]
+        self._notices = (*self._notices, stamped(text, self._site.clock.now()))[-_NOTICES:]
+
+    def problem(self, text: str) -> None:
+        """Something that stays wrong until a person has seen to it."""
+        self._attention.add(text)
 
     def tell(self, waiting: int) -> None:
         """How it goes after one step of the loop."""
         self._notifier.alive()
+        self._attention.write()
         self._write_health("paused" if self._faults.current else "running")
         now_s = self._site.clock.monotonic_s()
         if self._notifier.is_heard and now_s - self._status_s >= _STATUS_EVERY_S:
