@@ -256,3 +256,20 @@ def test_work_unknown_to_an_older_ledger_comes_in_afresh(office: Office) -> None
     clean_up(office.site)
     assert office.names(office.inbox) == ["20250101-00009.jpg"]
     assert office.settle().rows == 1
+
+
+def test_a_scan_in_work_that_is_nowhere_is_told_at_the_start(office: Office) -> None:
+    """As with an older ledger, restored while the archive is not mounted."""
+    office.worker.fault = OSError(errno.EIO, "busy")
+    for name in ("a.jpg", "b.jpg"):
+        office.drop(name, sheet(row(name == "b.jpg")))
+    office.run_for(10)
+    gone, moved = sorted(office.site.work.rglob("scan.jpg"))
+    gone.unlink()
+    archived = office.settings.archive / "2026-03-02" / "b.jpg"
+    archived.parent.mkdir()
+    moved.rename(archived)
+    clean_up(office.site)
+    assert [entry["scan_id"] for entry in office.logged("scan_missing")] == [gone.parent.name]
+    assert [entry["scan_id"] for entry in office.logged("scan_fetched")] == [moved.parent.name]
+    assert moved.exists()
