@@ -62,6 +62,19 @@ def test_a_look_finds_files_in_subfolders_and_says_what_it_leaves(tmp_path: Path
     assert {item.path.name for item in listing.left_alone} == {"ours.review.png", "link"}
 
 
+def test_nothing_is_passed_over_for_its_name_without_a_word(tmp_path: Path) -> None:
+    """But what the system or a file server hides there."""
+    read = {"Exam.tmp/a.pdf", "~old/a.pdf", "Room 3.lock/a.pdf", "old~/a.pdf"}
+    told = {"~scan.pdf", "scan.pdf~", "scan.pdf.part", ".scan.tmp"}
+    hidden = {".trash/a.pdf", "~snapshot/a.pdf", "$RECYCLE.BIN/a.pdf", ".a.pdf", "Thumbs.db", "a.pdf.lock"}
+    for name in read | told | hidden:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    listing = look(tmp_path)
+    assert {str(seen.path.relative_to(tmp_path)) for seen in listing.files} == read
+    assert {str(seen.path.relative_to(tmp_path)) for seen in listing.unfinished} == told
+
+
 def test_files_that_may_not_be_read_or_moved_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a.jpg", "locked/b.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

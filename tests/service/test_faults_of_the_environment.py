@@ -11,6 +11,7 @@ import pytest
 
 from sheetwatch.domain import LedgerError
 from sheetwatch.files import DurabilityError
+from sheetwatch.service.attention import Attention, needs_a_person
 from sheetwatch.service.health import read_health
 from sheetwatch.service.recovery import clean_up
 from sheetwatch.service.report import report_of
@@ -191,7 +192,54 @@ def test_a_scan_that_grows_after_it_was_taken_up_is_reported(office: Office, mon
         assert office.settle().rows == 1
     (archived,) = office.names(office.settings.archive)
     assert office.logged("scan_changed")
-    assert any(archived in notice for notice in report_of(office.settings, last=1).notices)
+    office.restart()
+    report = report_of(office.settings, last=1)
+    assert archived in report.problems[0]
+    assert not report.healthy
+    (office.settings.state / "needs-a-person.txt").unlink()
+    assert report_of(office.settings, last=1).healthy, "somebody has seen to it"
+
+
+def test_a_scan_that_vanished_from_work_is_reported(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.drop("a.jpg", sheet(row(1)))
+    archive_scans = office.service.deliveries.archive_scans
+
+    def archive_what_is_gone() -> bool:
+        for scan in office.site.work.rglob("scan.jpg"):
+            scan.unlink()
+        return archive_scans()
+
+    monkeypatch.setattr(office.service.deliveries, "archive_scans", archive_what_is_gone)
+    assert office.settle().rows == 1
+    assert "a.jpg" in report_of(office.settings, last=1).problems[0]
+
+
+def test_what_needs_a_person_is_kept_back_by_a_full_disk_only_for_a_while(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attention = Attention(office.site)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", refuse(errno.ENOSPC))
+        for number in range(7):
+            attention.add(f"problem {number}")
+    assert not needs_a_person(office.settings.state)
+    attention.write()
+    attention.write()
+    shown = needs_a_person(office.settings.state)
+    assert [line[17:] for line in shown[:-1]] == [f"problem {number}" for number in range(2, 7)]
+    assert shown[-1].endswith("needs-a-person.txt (it names 2 earlier ones)")
+
+
+def test_what_was_noticed_outlives_a_restart(office: Office) -> None:
+    office.drop("a.jpg", sheet(row(1)))
+    office.settle()
+    (csv,) = office.settings.results.iterdir()
+    csv.unlink()
+    office.settle()
+    office.restart()
+    with office.service:
+        office.run_for(1)
+        assert any("was missing" in notice for notice in report_of(office.settings, last=1).notices)
 
 
 def test_a_replaced_ledger_stops_the_daemon(office: Office) -> None:
@@ -208,3 +256,20 @@ def test_work_unknown_to_an_older_ledger_comes_in_afresh(office: Office) -> None
     clean_up(office.site)
     assert office.names(office.inbox) == ["20250101-00009.jpg"]
     assert office.settle().rows == 1
+
+
+def test_a_scan_in_work_that_is_nowhere_is_told_at_the_start(office: Office) -> None:
+    """As with an older ledger, restored while the archive is not mounted."""
+    office.worker.fault = OSError(errno.EIO, "busy")
+    for name in ("a.jpg", "b.jpg"):
+        office.drop(name, sheet(row(name == "b.jpg")))
+    office.run_for(10)
+    gone, moved = sorted(office.site.work.rglob("scan.jpg"))
+    gone.unlink()
+    archived = office.settings.archive / "2026-03-02" / "b.jpg"
+    archived.parent.mkdir()
+    moved.rename(archived)
+    clean_up(office.site)
+    assert [entry["scan_id"] for entry in office.logged("scan_missing")] == [gone.parent.name]
+    assert [entry["scan_id"] for entry in office.logged("scan_fetched")] == [moved.parent.name]
+    assert moved.exists()

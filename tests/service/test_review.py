@@ -15,6 +15,7 @@ import pytest
 from sheetwatch.domain import EnvironmentFault, UsageError
 from sheetwatch.ledger import OpenReview, open_reviews
 from sheetwatch.service import decisions, lock
+from sheetwatch.service.deliveries import Deliveries
 from sheetwatch.service.terminal import Desk
 from support.office import TEMPLATE, Office, doubt, row, sheet
 
@@ -245,6 +246,21 @@ def test_the_terminal_delivers_when_no_daemon_runs(office: Office) -> None:
     assert office.csv_lines()[0].split(",")[4:7] == ["corrected", "0003", ""]
     assert not office.names(office.settings.review)
     assert office.nothing_owed
+
+
+def test_a_decision_of_the_terminal_stands_though_it_cannot_deliver(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = in_review(office, doubt(3))
+
+    def refuse(_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patch, Desk.open(office.settings) as desk:
+        patch.setattr(Deliveries, "everything", refuse)
+        assert desk.accept(review.stem, {"q1": "7"}, by="ann").startswith("exam-")
+    assert office.settle().rows == 1
+    assert len(office.csv_lines()) == 1
 
 
 def test_the_terminal_of_another_user_leaves_the_folders_to_the_daemon(

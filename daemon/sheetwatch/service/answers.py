@@ -34,7 +34,7 @@ class Answers:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._tracker = Tracker(settle_s=site.settings.watch.settle_s, incomplete_after_s=float("inf"))
+        self._tracker = Tracker(settle_s=site.settings.watch.settle_s)
         self._present: Collection[str] = ()
         self._misnamed: set[str] = set()
 
@@ -69,7 +69,7 @@ class Answers:
             return reviews.open_files(tx)
 
     def _take_settled(self, seen: Seen) -> None:
-        """Take a sheet, and leave it alone from then on; one that a fault of the system kept back is tried again."""
+        """Take a sheet, and set it aside until it changes; one that a fault of the system kept back is tried again."""
         stem = plain_text(seen.path.name.removesuffix(review_folder.SHEET))
         with self._site.ledger.reading() as tx:
             review, closed = reviews.find_review(tx, stem), reviews.closed_with_stem(tx, stem)
@@ -85,7 +85,7 @@ class Answers:
             raise
         except Exception:  # one sheet that we have a bug for must not end the daemon again and again
             self._site.log.exception("program_fault", path=plain_text(str(seen.path)))
-        self._tracker.leave_alone(seen, now_s=self._site.clock.monotonic_s())
+        self._tracker.set_aside(seen, now_s=self._site.clock.monotonic_s())
 
     def _take_one(self, path: Path, review: OpenReview) -> None:
         status = path.stat()

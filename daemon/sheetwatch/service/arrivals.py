@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 # A step of the loop stays short, however many files were given up at the same time.
 _GIVEN_UP_AT_ONCE = 20
-
-
+# When a file that the system refused is tried again: a share's bad moment is over by then.
 _SOON_S = 10.0
 
 
@@ -55,7 +54,8 @@ class Arrivals:
         watch = site.settings.watch
         self._roots = [Root.of("inbox", inbox) for inbox in site.settings.inbox]
         self._tracker = Tracker(settle_s=watch.settle_s, incomplete_after_s=watch.incomplete_after_s)
-        self._unfinished = Tracker(settle_s=watch.incomplete_after_s, incomplete_after_s=float("inf"))
+        self._unfinished = Tracker(settle_s=watch.incomplete_after_s)
+        self._told_unfinished: set[Seen] = set()
         self._queue: deque[Seen] = deque()
         self._given_up: deque[Seen] = deque()
         self._probes: dict[Seen, Future[Probe]] = {}
@@ -128,10 +128,11 @@ class Arrivals:
 
     def _note_unfinished(self, now_s: float) -> None:
         """Say once what lies there under a name of transfers, and is no longer written: perhaps a client died."""
-        for seen in self._unfinished.ready(now_s=now_s):
-            self._unfinished.probing(seen)
+        settled = self._unfinished.ready(now_s=now_s)
+        for seen in (seen for seen in settled if seen not in self._told_unfinished):
             why = "its name says that it is not whole yet; rename it, or remove it"
             self._site.log.warning("left_alone", path=plain_text(str(seen.path)), reason=why)
+        self._told_unfinished = set(settled)
 
     def open_next(self, slots: int) -> None:
         """Have settled files opened by the workers; one that failed there before only when nothing else is read."""
@@ -160,7 +161,7 @@ class Arrivals:
                 self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
                 raise
             except Exception:  # one scan that we have a bug for must not end the daemon again and again
-                self._tracker.leave_alone(seen, now_s=self._site.clock.monotonic_s())
+                self._tracker.set_aside(seen, now_s=self._site.clock.monotonic_s())
                 self._site.log.exception("program_fault", path=plain_text(str(seen.path)))
         given_up = [self._given_up.popleft() for _ in range(min(len(self._given_up), _GIVEN_UP_AT_ONCE))]
         for seen in given_up:
@@ -231,7 +232,7 @@ class Arrivals:
         first = seen not in self._refused
         self._refused = {one for one in self._refused if self._tracker.is_current(one)} | {seen}
         now_s = self._site.clock.monotonic_s()
-        self._tracker.leave_alone(seen, now_s=now_s, pause_s=_SOON_S if first else None)
+        self._tracker.set_aside(seen, now_s=now_s, pause_s=_SOON_S if first else None)
         if first:
             self._site.log.warning("left_alone", path=plain_text(str(seen.path)), reason=error.strerror)
 

@@ -29,7 +29,7 @@ def clean_up(site: Site) -> None:
     folders = sorted(site.work.iterdir()) if site.work.is_dir() else []
     with site.ledger.reading() as tx:
         known = scans.known_scan_ids(tx, [folder.name for folder in folders])
-        held, archive_names = scans.held_scans(tx), scans.archive_names(tx)
+        held = scans.held_scans(tx)
     for folder in folders:
         if folder.name in known:
             sweep(folder)
@@ -37,7 +37,7 @@ def clean_up(site: Site) -> None:
             _give_back(site, folder)
     missing = [scan for scan in held if not site.work_file(scan.scan_id, scan.suffix).exists()]
     if missing:
-        _fetch(site, missing, archive_names)
+        _fetch(site, missing)
 
 
 def _make_sure_of_folders(site: Site) -> None:
@@ -57,15 +57,24 @@ def _give_back(site: Site, folder: Path) -> None:
     remove_folder(folder)
 
 
-def _fetch(site: Site, missing: list[HeldScan], archive_names: set[str]) -> None:
-    """Find the missing scans, by their content, among the files of the archive that the ledger does not know."""
+def _strangers(site: Site) -> list[Path]:
+    """The files of the archive that the ledger does not know."""
     archive = site.settings.archive
+    with site.ledger.reading() as tx:
+        known = scans.archive_names(tx)
     files = [path for path in sorted(archive.glob("*/*")) if path.is_file() and not path.is_symlink()]
-    strangers = [path for path in files if str(path.relative_to(archive)) not in archive_names]
+    return [path for path in files if str(path.relative_to(archive)) not in known]
+
+
+def _fetch(site: Site, missing: list[HeldScan]) -> None:
+    """Find the missing scans, by their content, among the files of the archive that the ledger does not know."""
+    archive, strangers = site.settings.archive, _strangers(site)
     for scan in missing:
         alike = (path for path in strangers if path.stat().st_size == scan.size_bytes)
         found = next((path for path in alike if file_sha256(path) == scan.sha256), None)
         if found is None:
+            why = f"it is neither in work nor, under any name, in {archive}; its pages go to review"
+            site.log.error("scan_missing", scan_id=scan.scan_id, reason=why)
             continue
         strangers.remove(found)
         work_file = site.work_file(scan.scan_id, scan.suffix)
