@@ -75,6 +75,11 @@ class Arrivals:
         return self._tracker.waiting
 
     @property
+    def giving_up(self) -> bool:
+        """Whether an incomplete file has waited long enough: it is taken up at the next look."""
+        return bool(self._given_up or self._tracker.given_up(now_s=self._site.clock.monotonic_s()))
+
+    @property
     def settling(self) -> int:
         """How many of them are expected to be taken up soon."""
         return self._tracker.settling

@@ -162,10 +162,10 @@ class Service:
             self._lookout.hint()
 
     def _is_done(self) -> bool:
-        """Whether nothing is left that could be read or delivered now; incomplete files are left where they are."""
+        """Whether nothing is left that could be read or delivered now; files that may still grow stay."""
         if not self._lookout.has_looked or self.reading.busy or self.arrivals.probing:
             return False
-        if self.arrivals.settling or self.answers.settling:
+        if self.arrivals.settling or self.arrivals.giving_up or self.answers.settling:
             return False
         return not self._in_work() and owed(self._site.ledger).nothing
 
