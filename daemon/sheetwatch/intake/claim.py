@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from sheetwatch.files import (
     copy_atomically,
+    free_names,
     fsync_folder,
-    is_taken,
     make_folder,
-    move,
+    move_to_free,
     remove,
     remove_folder,
     rename,
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sheetwatch.intake.listing import Seen
-
-_LONGEST_NAME_BYTES = 255
-_LONGEST_SUFFIX_BYTES = 20
 
 
 def take(seen: Seen, work_file: Path) -> bool:
@@ -90,18 +87,7 @@ def _is_leftover_of_copy(source: Path, work_file: Path) -> bool:
 
 def put_back(work_file: Path, place: Path) -> Path:
     """Give a scan back to the inbox, under its own name or, where that is taken, the next free one."""
-    free, number = place, 1
-    while is_taken(free):
-        number += 1
-        free = _numbered(place, number)
-    make_folder(free.parent)  # the folder of one scan may be gone with it
-    move(work_file, free)
+    make_folder(place.parent)  # the folder of one scan may be gone with it
+    free = move_to_free(work_file, free_names(place))
     remove_folder(work_file.parent)
     return free
-
-
-def _numbered(place: Path, number: int) -> Path:
-    """The name with a number, cut where it would get longer than names can be."""
-    suffix = os.fsencode(place.suffix)[:_LONGEST_SUFFIX_BYTES]
-    end = f"-{number}".encode() + suffix
-    return place.with_name(os.fsdecode(os.fsencode(place.stem)[: _LONGEST_NAME_BYTES - len(end)] + end))

@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from sheetwatch.delivery.review_folder import file_sha256
-from sheetwatch.files import fsync_folder, make_folder, move, remove_folder, sweep
+from sheetwatch.files import file_sha256, fsync_folder, make_folder, move, remove_folder, sweep
 from sheetwatch.intake.claim import put_back
 from sheetwatch.ledger import scans
 
