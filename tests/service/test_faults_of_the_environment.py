@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sheetwatch import files
+from sheetwatch.delivery import archive
 from sheetwatch.domain import LedgerError
 from sheetwatch.files import DurabilityError
 from sheetwatch.service.health import read_health
@@ -19,6 +21,7 @@ from support.office import Office, doubt, row, sheet
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
+    from pathlib import Path
 
     from sheetwatch.worker import PageOutcome, PageTask
 
@@ -192,6 +195,54 @@ def test_a_scan_that_grows_after_it_was_taken_up_is_reported(office: Office, mon
     (archived,) = office.names(office.settings.archive)
     assert office.logged("scan_changed")
     assert any(archived in notice for notice in report_of(office.settings, last=1).notices)
+
+
+def test_a_scan_that_cannot_be_archived_yet_keeps_its_name(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The archive has no space for a large scan, and then has for a small one of the same name."""
+    move_new = files.move_new
+    contents = [sheet(row(1)), sheet(row(2))]
+
+    def refuse_large(source: Path, target: Path) -> None:
+        if source.read_bytes() == contents[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        move_new(source, target)
+
+    for folder, data in zip(("s1", "s2"), contents, strict=True):
+        (office.inbox / folder).mkdir()
+        (office.inbox / folder / "scan.txt").write_bytes(data)
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "move_new", refuse_large)
+        office.run_for(20)
+    assert office.settle(40).rows == 2
+    day = office.settings.archive / f"{office.clock.now().astimezone():%Y-%m-%d}"
+    assert [(day / name).read_bytes() for name in ("scan.txt", "scan-2.txt")] == contents
+
+
+def test_a_file_that_took_the_place_of_a_scan_in_the_archive_stays(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.drop("scan.txt", sheet(row(1)))
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, "move_new", refuse(errno.ENOSPC))
+        office.run_for(15)
+    day = office.settings.archive / f"{office.clock.now().astimezone():%Y-%m-%d}"
+    (day / "scan.txt").write_text("somebody's")
+    office.settle(40)
+    assert (day / "scan.txt").read_text() == "somebody's"
+    assert (day / "scan-2.txt").read_bytes() == sheet(row(1))
+    assert office.nothing_owed
+
+
+def test_a_copy_in_the_archive_is_not_made_twice(tmp_path: Path) -> None:
+    """Between file systems a crash may come between the copy and the removal of the work file."""
+    work_file, target = tmp_path / "work" / "scan.txt", tmp_path / "day" / "scan.txt"
+    for path in (work_file, target):
+        path.parent.mkdir()
+        path.write_text("scan")
+    assert archive.archive_scan(work_file, target)
+    assert not work_file.exists()
+    assert archive.archive_scan(work_file, target), "it is there already"
+    assert [path.name for path in target.parent.iterdir()] == ["scan.txt"]
 
 
 def test_a_replaced_ledger_stops_the_daemon(office: Office) -> None:

@@ -223,6 +223,11 @@ def archive_names(tx: Transaction) -> set[str]:
     return {row[0] for row in tx.execute("SELECT archived_as FROM scans WHERE archived_as IS NOT NULL")}
 
 
+def is_archive_name(tx: Transaction, name: str) -> bool:
+    """Whether a scan lies under this name in the archive, or is on its way there."""
+    return tx.execute("SELECT 1 FROM scans WHERE archived_as = ?", (name,)).fetchone() is not None
+
+
 def choose_archive_name(tx: Transaction, scan: int, archived_as: str) -> None:
     """Write down where a settled scan goes, before it goes there."""
     tx.execute("UPDATE scans SET archived_as = ? WHERE id = ?", (archived_as, scan))
