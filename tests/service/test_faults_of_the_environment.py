@@ -13,6 +13,7 @@ from sheetwatch import files
 from sheetwatch.delivery import archive
 from sheetwatch.domain import LedgerError
 from sheetwatch.files import DurabilityError
+from sheetwatch.intake import claim
 from sheetwatch.service.health import read_health
 from sheetwatch.service.recovery import clean_up
 from sheetwatch.service.report import report_of
@@ -243,6 +244,55 @@ def test_a_copy_in_the_archive_is_not_made_twice(tmp_path: Path) -> None:
     assert not work_file.exists()
     assert archive.archive_scan(work_file, target), "it is there already"
     assert [path.name for path in target.parent.iterdir()] == ["scan.txt"]
+
+
+def copy_claims(patch: pytest.MonkeyPatch, inbox: Path) -> None:
+    """As where the inbox is another mount."""
+    rename = os.rename
+
+    def refuse_from_inbox(source: Path, target: Path) -> None:
+        if inbox in source.parents:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        rename(source, target)
+
+    patch.setattr(os, "rename", refuse_from_inbox)
+
+
+def test_a_scan_that_grows_between_its_copy_and_a_restart_is_read_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: Path) -> None:
+        raise Killed
+
+    path = office.drop("a.txt", sheet(row(1)))
+    with monkeypatch.context() as patch:
+        copy_claims(patch, office.inbox)
+        patch.setattr(claim, "remove", kill)
+        with pytest.raises(Killed):
+            office.run_for(20)
+    grown = sheet(row(1)) + sheet(row(2))
+    path.write_bytes(grown)
+    office.restart()
+    clean_up(office.site)
+    assert office.settle(20).pages_in == len(grown.splitlines()) - 2, "the copy counts no page"
+    assert not office.names(office.inbox)
+
+
+def test_a_work_folder_that_keeps_no_exact_times_makes_no_scan_a_changed_one(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy_without_times(source: Path, target: Path) -> None:
+        files.copy_atomically(source, target)
+        os.utime(target, ns=(0, 0))
+
+    copy_claims(monkeypatch, office.inbox)
+    monkeypatch.setattr(claim, "copy_atomically", copy_without_times)
+    office.drop("a.txt", sheet(row(1)))
+    assert office.settle(20).rows == 1
+    assert not office.logged("scan_changed")
 
 
 def test_a_replaced_ledger_stops_the_daemon(office: Office) -> None:

@@ -12,7 +12,7 @@ CREATE TABLE scans (
     name TEXT NOT NULL,                -- the file's name, plain text
     suffix TEXT NOT NULL,
     size_bytes INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,         -- as it was opened; from its claim on, of the work file
     sha256 TEXT,
     page_count INTEGER NOT NULL,
     problem TEXT,                      -- a reason as JSON: why it could not be opened
