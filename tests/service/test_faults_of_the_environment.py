@@ -309,3 +309,27 @@ def test_work_unknown_to_an_older_ledger_comes_in_afresh(office: Office) -> None
     clean_up(office.site)
     assert office.names(office.inbox) == ["20250101-00009.jpg"]
     assert office.settle().rows == 1
+
+
+def test_what_is_nobodys_of_ours_keeps_no_daemon_from_starting(office: Office) -> None:
+    settings = office.settings
+    strangers = [settings.review / ".sheetwatch-x", office.site.work / "lost+found", settings.results / ".sheetwatch-y"]
+    for folder in strangers:
+        folder.mkdir(parents=True)
+    (office.site.work / "notes").write_text("x")
+    clean_up(office.site)
+    assert all(folder.is_dir() for folder in strangers)
+    assert (office.site.work / "notes").exists()
+    for folder in strangers:
+        folder.rmdir()
+
+
+def test_a_folder_under_a_temporary_name_of_ours_stops_no_stage(office: Office) -> None:
+    office.drop("a.jpg", sheet(doubt(1)))
+    folder = office.settings.review / ".sheetwatch-a-20260302-00001-p0.review.txt"
+    folder.mkdir()
+    office.run_for(20)
+    assert folder.is_dir()
+    assert not office.service.faults.current
+    folder.rmdir()
+    assert len(office.names(office.settings.review)) == 4
