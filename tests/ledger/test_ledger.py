@@ -37,7 +37,7 @@ def claim(ledger: Ledger, page_count: int = 1, sha256: str = "x") -> int:
     with ledger.transaction() as tx:
         scan = scans.begin_claim(tx, new).scan
     with ledger.transaction() as tx:
-        scans.finish_claim(tx, scan, drop_duplicates=False, at=AT)
+        scans.finish_claim(tx, scan, mtime_ns=1, drop_duplicates=False, at=AT)
     return scan
 
 

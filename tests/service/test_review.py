@@ -197,6 +197,29 @@ def test_everything_moved_back_leaves_no_litter(office: Office) -> None:
     assert review.stem == open_reviews(office.ledger)[0].stem
 
 
+def test_an_answer_moved_back_with_its_page_is_kept(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    filled_in = answer(office, review, {"q1": "5"}).rename(office.inbox / f"{review.stem}.review.csv").read_bytes()
+    for path in list(office.settings.review.iterdir()):
+        path.rename(office.inbox / path.name)
+    office.settle()
+    (kept,) = office.settings.review.glob("*.too-late.csv")
+    assert kept.read_bytes() == filled_in
+    assert "NOT" in kept.with_suffix(".txt").read_text()
+    assert not office.names(office.inbox)
+
+
+def test_a_huge_file_in_place_of_a_decided_sheet_is_kept_unread(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    with Desk.open(office.settings) as desk:
+        desk.accept(review.stem, {"q1": "6"}, by="ann")
+    with (office.settings.review / f"{review.stem}.review.csv").open("wb") as file:
+        file.truncate(1 << 42)
+    assert office.settle().rows == 1
+    (kept,) = office.settings.review.glob("*.too-late.csv")
+    assert kept.stat().st_size == 1 << 42
+
+
 def test_a_whole_scan_in_place_of_one_that_could_not_be_opened(office: Office) -> None:
     office.drop("exam.pdf", b"broken")
     office.settle()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pwd
 import stat
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from sheetwatch.delivery import review_folder
 from sheetwatch.delivery.answers import AnswerError, Discard, read_answer
 from sheetwatch.domain import SheetwatchError, UsageError
+from sheetwatch.files import sha256_of
 from sheetwatch.intake.listing import Seen, is_temporary
 from sheetwatch.intake.tracker import Tracker
 from sheetwatch.ledger import OpenReview, reviews
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from sheetwatch.service.site import Site
 
 VIA = "review CSV"
-_LARGEST_SHEET_BYTES = 1_000_000
 
 
 class Answers:
@@ -89,7 +88,7 @@ class Answers:
 
     def _take_one(self, path: Path, review: OpenReview) -> None:
         status = path.stat()
-        if status.st_size > _LARGEST_SHEET_BYTES:
+        if status.st_size > review_folder.LARGEST_SHEET_BYTES:
             self._refuse(review, "the file is far too large for an answer")
             return
         try:
@@ -99,7 +98,7 @@ class Answers:
             return
         if review_folder.is_untouched(data, review.sheet_sha256):
             return
-        sheet_sha256 = hashlib.sha256(data).hexdigest()
+        sheet_sha256 = sha256_of(data)
         who = Decider(at=self._site.clock.now(), by=_name_of(status), via=VIA, sheet_sha256=sheet_sha256)
         try:
             self._decide(review, data, who)

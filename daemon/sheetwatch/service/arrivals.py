@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sheetwatch.delivery.review_folder import stem_of_leftover
 from sheetwatch.domain import EnvironmentFault, ReasonCode, SheetwatchError
+from sheetwatch.files import written_ns
 from sheetwatch.intake import claim as moves
 from sheetwatch.intake.folders import Root
 from sheetwatch.intake.listing import LeftAlone, Seen, look
@@ -218,14 +219,14 @@ class Arrivals:
             self._leave_alone(seen, error)
             return
         except FileNotFoundError:
-            taken = False
-        if not taken:
+            taken = None
+        if taken is None:
             self.finish_claims()  # finds it in the inbox, and cancels
             self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
             return
         self._tracker.taken(seen)
         self._failed_once.discard(seen)
-        self._finish(claim)
+        self._finish(claim, taken)
 
     def _leave_alone(self, seen: Seen, error: OSError) -> None:
         """One file that the system refuses keeps nobody waiting; an inbox that it refuses is a fault.
@@ -287,8 +288,8 @@ class Arrivals:
             work_file = self._site.work_file(claim.scan_id, claim.suffix)
             if work_file.exists() and self._is_away(claim.source):
                 continue  # nobody can know yet whether a copied scan lies there still, to come in a second time
-            if moves.recover(claim.source, work_file, size_bytes=claim.size_bytes, mtime_ns=claim.mtime_ns):
-                self._finish(claim)
+            if found := moves.recover(_as_claimed(claim), work_file):
+                self._finish(claim, found)
             else:
                 with self._site.ledger.transaction() as tx:
                     scans.cancel_claim(tx, claim.scan)
@@ -303,11 +304,16 @@ class Arrivals:
             return True
         return False
 
-    def _finish(self, claim: Claim) -> None:
+    def _finish(self, claim: Claim, taken: os.stat_result) -> None:
         with self._site.ledger.transaction() as tx:
             drop_duplicates = self._site.settings.duplicates == "drop"
-            scans.finish_claim(tx, claim.scan, drop_duplicates=drop_duplicates, at=self._site.clock.now())
+            at, mtime_ns = self._site.clock.now(), written_ns(taken)
+            scans.finish_claim(tx, claim.scan, mtime_ns=mtime_ns, drop_duplicates=drop_duplicates, at=at)
         self._site.log.info("scan_claimed", scan_id=claim.scan_id, source=plain_text(str(claim.source)))
+
+
+def _as_claimed(claim: Claim) -> moves.Claimed:
+    return moves.Claimed(source=claim.source, size_bytes=claim.size_bytes, mtime_ns=claim.mtime_ns, sha256=claim.sha256)
 
 
 def _stem(name: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sheetwatch.delivery.answers import answer_sheet
 from sheetwatch.domain import PageReading, ReasonCode, SheetwatchError, Verdict
+from sheetwatch.files import sha256_of
 from sheetwatch.ledger import Form, pages
 from sheetwatch.ledger.records import AlignmentSummary, PageFacts, WorkPage
 from sheetwatch.service.decide import AsRow, Before, Dropped, ForReview, decide
@@ -221,7 +221,7 @@ def _facts(outcome: PageOutcome, decision: AsRow | ForReview | Dropped) -> PageF
 def _sheet_sha256(facts: PageFacts) -> str:
     """Of the answer sheet that the review folder is owed: known from the first, so that no answer is taken for ours."""
     sheet = answer_sheet(facts.form.fields if facts.form else (), facts.readings, facts.reasons)
-    return hashlib.sha256(sheet.encode()).hexdigest()
+    return sha256_of(sheet.encode())
 
 
 def _form(template: Template) -> Form:

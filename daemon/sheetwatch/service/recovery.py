@@ -7,10 +7,10 @@ in work, and that went to the archive since, are fetched from there.
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING
 
-from sheetwatch.delivery.review_folder import file_sha256
-from sheetwatch.files import fsync_folder, make_folder, move, remove_folder, sweep
+from sheetwatch.files import file_sha256, fsync_folder, is_folder, make_folder, move, remove_folder, sweep
 from sheetwatch.intake.claim import put_back
 from sheetwatch.ledger import scans
 
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from sheetwatch.ledger.records import HeldScan
     from sheetwatch.service.site import Site
 
+_SCAN_ID = re.compile(r"\d{8}-\d{5,}")
+
 
 def clean_up(site: Site) -> None:
     """Everything else that a crash left open is owed in the ledger, and done by the first step. Raises OSError."""
     _make_sure_of_folders(site)
     for folder in (site.settings.results, site.settings.review):
         sweep(folder)
-    folders = sorted(site.work.iterdir()) if site.work.is_dir() else []
+    folders = _folders_of_scans(site.work)
     with site.ledger.reading() as tx:
         known = scans.known_scan_ids(tx, [folder.name for folder in folders])
         held = scans.held_scans(tx)
@@ -38,6 +40,12 @@ def clean_up(site: Site) -> None:
     missing = [scan for scan in held if not site.work_file(scan.scan_id, scan.suffix).exists()]
     if missing:
         _fetch(site, missing)
+
+
+def _folders_of_scans(work: Path) -> list[Path]:
+    """Whatever else lies among them is somebody's, and stays."""
+    found = sorted(work.iterdir()) if work.is_dir() else []
+    return [path for path in found if is_folder(path) and _SCAN_ID.fullmatch(path.name)]
 
 
 def _make_sure_of_folders(site: Site) -> None:
