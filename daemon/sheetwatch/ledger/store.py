@@ -7,7 +7,7 @@ import sqlite3
 from typing import TYPE_CHECKING, NoReturn
 
 from sheetwatch.domain import EnvironmentFault, LedgerError
-from sheetwatch.files import DurabilityError, fsync_folder, make_folder
+from sheetwatch.files import DurabilityError, fsync_folder, make_folder, write_anew
 from sheetwatch.ledger.schema import APPLICATION_ID, INDEXES, SCHEMA, VERSION
 
 if TYPE_CHECKING:
@@ -210,8 +210,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if mode != "wal":  # SQLite says no more of an fsync that failed there
         raise LedgerError(f"{path}: SQLite could not begin its log; check the disk, then start again")
     connection.execute("PRAGMA synchronous = FULL")
-    # After a failed fsync, what an earlier process left in the log may look whole and not be on the disk; all that is
-    # written behind it would be lost with it in a power cut. Folded into the file, it is written anew.
+    _write_log_anew(connection, path)
     connection.execute(_FOLD)
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     fsync_folder(path.parent)  # SQLite keeps silent when its own fsync of the folder fails
@@ -221,6 +220,19 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         _create(connection, path)
     _check_version(connection, path)
     connection.executescript(INDEXES)
+
+
+def _write_log_anew(connection: sqlite3.Connection, path: Path) -> None:
+    """Write once more what an earlier process left in the log; nobody else writes meanwhile.
+
+    After a failed fsync it may look whole, and only its beginning be on the disk. What is written behind it would be
+    lost with its end in a power cut; and where it was folded, its beginning would be folded over what is newer.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        write_anew(path.with_name(f"{path.name}-wal"))
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:
