@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     Rng = np.random.Generator
 
 _EMPTY_SHARE = 0.07
+_PICTURED_SHARE = 0.36  # of the written cells: digits that exist only as pictures (MNIST and the like)
 _INKED = 48  # of 255
 _LEAST_PART = 6  # pixels; smaller ones are rests of a dry pen
 _VISIBLE = 0.93  # of the paper's light; ink lighter than that is not seen
-_SEEN_SHARE = 0.7
-_PICTURED_SHARE = 0.36  # of the written cells: digits that exist only as pictures (MNIST and the like)
+_SEEN_SHARE = 0.7  # of its pixels that must be visible, for ink and each of its parts to show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
