@@ -70,16 +70,14 @@ class Ledger:
     def open_for_reading(cls, path: Path) -> Self:
         """Open for looking only. Raises LedgerError when there is none yet."""
         require(path)
-        with translated(path):
-            connection = _connect_to_read(path)
         try:
-            connection.row_factory = sqlite3.Row
-            with translated(path):
-                _check_version(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-        return cls(path, connection)
+            return cls(path, _checked(path, "mode=ro"))
+        except EnvironmentFault:
+            log = path.with_name(f"{path.name}-wal")
+            if log.exists() and log.stat().st_size:
+                raise
+            # Nothing in the log, and no room to begin one, as on a full or read-only disk: nobody writes now.
+            return cls(path, _checked(path, "immutable=1"))
 
     def close(self) -> None:
         """Close the file; SQLite folds the write-ahead log into it.
@@ -195,8 +193,21 @@ def _raise_ours(path: Path, error: sqlite3.DatabaseError) -> NoReturn:
     raise LedgerError(f"{path}: {error}; this is a fault of the program, please report it") from error
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_S)
+def _checked(path: Path, mode: str) -> sqlite3.Connection:
+    with translated(path):
+        connection = _connect_to_read(path, mode)
+    try:
+        connection.row_factory = sqlite3.Row
+        with translated(path):
+            _check_version(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect_to_read(path: Path, mode: str = "mode=ro") -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, isolation_level=None, timeout=_BUSY_S)
 
 
 def _start_reading(connection: sqlite3.Connection) -> None:
