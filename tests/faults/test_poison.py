@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 4.0
 LIMITS = Limits(page_timeout_s=TIMEOUT_S, worker_memory_mb=512)
 SLACK_S = 30.0  # to end a worker and start the next one on a busy machine
-TELLING = ("a content packed three times.pdf", "a pattern of a millionth.pdf", "deflated 119 megapixels.tif")
+TELLING = ("a content packed three times.pdf", "a pattern of a millionth.pdf", "119 megapixels in colour.tif")
 """One that crashes its worker, one that hangs it, one that outgrows its memory."""
 
 YAML = """version: 1

@@ -96,6 +96,7 @@ def _tiffs() -> Iterator[tuple[str, bytes]]:
     tall = Image.frombytes("L", (1, 1_000_000), bytes(1_000_000))
     yield "1 x 1000000.tif", _saved(tall, "TIFF", compression="tiff_adobe_deflate")
     yield "deflated 119 megapixels.tif", _deflated_tiff(10_900, 10_900)
+    yield "119 megapixels in colour.tif", _deflated_tiff(10_900, 10_900, channels=3)
     yield "deflated, says 8 x 8 and is 4 GB.tif", _deflated_tiff(8, 8, length=1 << 32)
     yield "5000 directories in a loop.tif", _directories(5_000, loop=True)
     yield "5000 directories.tif", _directories(5_000, loop=False)
@@ -214,9 +215,9 @@ def _bmp_of_size(width: int, height: int) -> bytes:
     return bytes(data)
 
 
-def _deflated_tiff(width: int, height: int, *, length: int | None = None) -> bytes:
-    tags = {256: width, 257: height, 258: 8, 259: 8, 262: 1, 277: 1, 278: height}
-    return tiff_of(deflated_zeros(length or width * height), tags, offsets_tag=273, parts=1)
+def _deflated_tiff(width: int, height: int, *, channels: int = 1, length: int | None = None) -> bytes:
+    tags = {256: width, 257: height, 258: 8, 259: 8, 262: 1 if channels == 1 else 2, 277: channels, 278: height}
+    return tiff_of(deflated_zeros(length or channels * width * height), tags, offsets_tag=273, parts=1)
 
 
 def _directories(count: int, *, loop: bool) -> bytes:

@@ -103,7 +103,7 @@ class Ledger:
 
         A DurabilityError alone leaves it open which of the two; the process ends, and the next one looks.
         """
-        with self._noting_failed_fsync(), translated(self.path):
+        with self._folding_after_faults(), self._noting_failed_fsync(), translated(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -133,6 +133,15 @@ class Ledger:
             with self._noting_failed_fsync(), translated(self.path):
                 self._connection.execute(_FOLD)
             self._commits_to_fold = 0
+
+    @contextlib.contextmanager
+    def _folding_after_faults(self) -> Iterator[None]:
+        """Where the disk is full, the log has room again once it is folded: it then begins anew."""
+        try:
+            yield
+        except EnvironmentFault:
+            self._commits_to_fold = _FOLD_AFTER_COMMITS
+            raise
 
     @contextlib.contextmanager
     def _noting_failed_fsync(self) -> Iterator[None]:
