@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.amount import amount
-from support.office import Office, office_settings, row, sheet
+from support.office import Office, doubt, office_settings, row, sheet
 from support.scans import Growing, ScanWorker, growing_text, growing_tiff
 
 if TYPE_CHECKING:
@@ -131,6 +131,46 @@ def test_a_sparse_file_that_stays_sparse_is_reported(office: Office) -> None:
         file.truncate(1 << 24)
     counts = office.settle(GIVE_UP_S + 10)
     assert (counts.rows, counts.review) == (0, 1)
+
+
+@pytest.mark.parametrize("gap_s", [1.0, 10.0, 40.0])
+def test_a_file_that_is_kept_open_between_pages_is_one_scan(office: Office, gap_s: float) -> None:
+    """Longer than any file needs to settle: the kernel knows that somebody means to go on."""
+    scan = growing_tiff((1, 2, 3))
+    with (office.inbox / "a.tif").open("w+b", buffering=0) as file:
+        for stage in range(3):
+            for offset, data in scan.patches(stage):
+                os.pwrite(file.fileno(), data, offset)
+            office.run_for(gap_s)
+            assert office.check().pages_in == 0
+    counts = office.settle(15)
+    assert (counts.pages_in, counts.rows) == (3, 3)
+    assert rolls(office) == [1, 2, 3]
+    assert not office.logged("scan_changed")
+
+
+def test_a_page_that_is_copied_back_slowly_is_not_missing(office: Office) -> None:
+    office.drop("a.jpg", sheet(doubt(1)))
+    assert office.settle().review == 1
+    (page,) = (path for path in office.settings.review.iterdir() if path.name.endswith(".jpg"))
+    data = page.read_bytes()
+    page.unlink()
+    with (office.inbox / page.name).open("wb", buffering=0) as file:
+        file.write(data)
+        office.run_for(4 * SETTLE_S)
+        assert not page.exists()
+        assert office.check().pages_in == 1
+    counts = office.settle(15)
+    assert (counts.pages_in, counts.review) == (1, 1)
+
+
+def test_a_file_that_is_never_closed_is_read_after_its_time(office: Office) -> None:
+    with (office.inbox / "a.jpg").open("wb", buffering=0) as file:
+        file.write(sheet(row(1)))
+        office.run_for(GIVE_UP_S)
+        assert office.check().pages_in == 0
+        assert len(office.logged("scan_still_open")) == 1
+        assert office.settle(3 * SETTLE_S).rows == 1
 
 
 MOMENTS_S = {

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from sheetwatch.intake.listing import Seen
 
 
+_LEAST_PAUSE_S = 1.0
+
+
 class _Phase(Enum):
     SETTLING = auto()
+    HELD = auto()
     PROBING = auto()
     INCOMPLETE = auto()
     SET_ASIDE = auto()
@@ -43,6 +47,7 @@ class Tracker:
         self._phases: Counter[_Phase] = Counter()
         self._waits = {
             _Phase.SETTLING: settle_s,
+            _Phase.HELD: max(_LEAST_PAUSE_S, settle_s),
             _Phase.INCOMPLETE: incomplete_after_s,
             _Phase.SET_ASIDE: incomplete_after_s,
         }
@@ -64,7 +69,7 @@ class Tracker:
         settled = [
             waiting
             for waiting in self._files.values()
-            if waiting.phase in {_Phase.SETTLING, _Phase.SET_ASIDE}
+            if waiting.phase in {_Phase.SETTLING, _Phase.HELD, _Phase.SET_ASIDE}
             and now_s - waiting.since_s >= self._waits[waiting.phase]
         ]
         settled.sort(key=lambda waiting: (waiting.since_s, waiting.seen.mtime_ns, waiting.seen.path))
@@ -77,6 +82,11 @@ class Tracker:
             for waiting in self._files.values()
             if waiting.phase is _Phase.INCOMPLETE and now_s - waiting.since_s >= self._waits[_Phase.INCOMPLETE]
         ]
+
+    def held(self, seen: Seen, *, now_s: float) -> None:
+        """Somebody has the file open for writing; it is ready again soon."""
+        if self.is_current(seen):
+            self._wait(_Waiting(seen, now_s, _Phase.HELD))
 
     def probing(self, seen: Seen) -> None:
         """The file is being opened; it is not ready a second time."""

@@ -10,6 +10,7 @@ from sheetwatch.domain import ReasonCode, SheetwatchError
 from sheetwatch.intake.folders import Root
 from sheetwatch.intake.listing import LeftAlone, Seen, look
 from sheetwatch.intake.tracker import Tracker
+from sheetwatch.intake.writers import Writers
 from sheetwatch.ledger import reviews
 from sheetwatch.names import plain_text
 from sheetwatch.service.claims import Claims, ScanRefusedError
@@ -42,6 +43,7 @@ class Arrivals:
         self._roots = [Root.of("inbox", inbox) for inbox in site.settings.inbox]
         self._claims = Claims(site, self._roots)
         self._tracker = Tracker(settle_s=watch.settle_s, incomplete_after_s=watch.incomplete_after_s)
+        self._writers = Writers(watch.incomplete_after_s)
         self._unfinished = Tracker(settle_s=watch.incomplete_after_s)
         self._told_unfinished: set[Seen] = set()
         self._queue: deque[Seen] = deque()
@@ -108,6 +110,7 @@ class Arrivals:
         """What is known of files that have left the inboxes, or were written to since."""
         self._incomplete = {seen: probe for seen, probe in self._incomplete.items() if self._tracker.is_current(seen)}
         self._failed_once = {seen for seen in self._failed_once if self._tracker.is_current(seen)}
+        self._writers.forget_gone(self._tracker.is_current)
 
     def _is_ours(self, name: str) -> bool:
         stem = stem_of_leftover(name)
@@ -137,12 +140,22 @@ class Arrivals:
             seen = self._queue[0]
             if seen in self._failed_once and self.probing:
                 return
-            if self._tracker.is_current(seen):
+            if self._tracker.is_current(seen) and not self._is_still_open(seen):
                 future = self._worker.probe(seen.path)  # may fail: then the scan stays in the queue
                 self._tracker.probing(seen)
                 self._probes[seen] = future
                 future.add_done_callback(lambda _: self._wake())
             self._queue.popleft()
+
+    def _is_still_open(self, seen: Seen) -> bool:
+        """Whether somebody has the file open to write more; then it is looked at again soon."""
+        now_s, is_new = self._site.clock.monotonic_s(), self._writers.is_new(seen)
+        if not self._writers.hold(seen, now_s=now_s):
+            return False
+        self._tracker.held(seen, now_s=now_s)
+        if is_new:
+            self._site.log.info("scan_still_open", path=plain_text(str(seen.path)))
+        return True
 
     def take_opened(self) -> bool:
         """Claim the scans that were opened and are whole, and those that never became whole.
@@ -198,6 +211,8 @@ class Arrivals:
         self._site.log.warning("worker_failed", path=plain_text(str(seen.path)), reason=failure.detail)
 
     def _claim(self, seen: Seen, probe: Probe) -> None:
+        if self._is_still_open(seen):
+            return
         try:
             taken = self._claims.take(seen, probe)
         except ScanRefusedError as refusal:
