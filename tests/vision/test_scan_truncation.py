@@ -100,3 +100,20 @@ def test_damage_raises_nothing_but_scan_errors(scans: dict[str, bytes], kind: st
 def test_noise_raises_nothing_but_scan_errors(data: bytes) -> None:
     with pytest.raises(ScanError):
         pages_of(data)
+
+
+@pytest.mark.parametrize("kind", ["tiff deflate", "png", "png grey 16", "png palette"])
+def test_what_has_a_checksum_is_never_other_pixels(scans: dict[str, bytes], kind: str) -> None:
+    data = scans[kind]
+    whole, seen = pages_of(data), 0
+    middle = range(len(data) // 4, len(data) // 2)  # pixels; the numbers of a TIFF's directory have no checksum
+    for at in middle[:: max(1, len(middle) // 200)]:
+        damaged = bytearray(data)
+        damaged[at] ^= 1 << at % 8
+        try:
+            pages = pages_of(bytes(damaged))
+        except ScanError:
+            seen += 1
+        else:
+            assert_same(pages, whole, f"byte {at} of {len(data)} damaged")
+    assert seen

@@ -10,7 +10,7 @@ from sheetwatch.domain import ScanError
 from sheetwatch.vision.decode.pages import incomplete, plausible_dpi, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIP_OFFSETS, ORIENTATION, STRIP_BYTES, X_RESOLUTION, RESOLUTION_UNIT = 273, 274, 279, 282, 296
@@ -40,6 +40,21 @@ class Directory:
     def first(self, tag: int, default: int = 0) -> int:
         """The first number of a tag."""
         return (self.tags.get(tag) or (default,))[0]
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Where the strips or tiles lie."""
+        return self.tags.get(STRIP_OFFSETS) or self.tags.get(TILE_OFFSETS) or ()
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """How many bytes each of them has; nothing where the file does not say."""
+        return self.tags.get(STRIP_BYTES) or self.tags.get(TILE_BYTES) or ()
+
+    @property
+    def parts(self) -> Iterable[tuple[int, int]]:
+        """Offset and length of every strip or tile; a length of 1 where the file says none."""
+        return zip(self.offsets, self.lengths or (1,) * len(self.offsets), strict=True)
 
     @property
     def dpi(self) -> float | None:

@@ -11,6 +11,7 @@ from PIL import UnidentifiedImageError
 
 from sheetwatch.domain import Limits, Page, ReasonCode, ScanError
 from sheetwatch.vision.decode import tags
+from sheetwatch.vision.decode.deflated import check_sums
 from sheetwatch.vision.decode.native import no_damage
 from sheetwatch.vision.decode.pages import check_size, incomplete, unreadable
 from sheetwatch.vision.decode.pixels import open_image, to_grey
@@ -47,6 +48,7 @@ class _Tiff:
     def decode(self, index: int) -> Page:
         """Decode one page."""
         place, directory = self.images[index]
+        check_sums(self.data, directory)
         with no_damage():
             if self.image is None or _is_planar_16_bit(directory):
                 grey = _by_opencv(self.data, place, directory)
@@ -131,16 +133,14 @@ def _directories(data: bytes, limits: Limits) -> list[Directory]:
 
 def _check_pixels_inside(directory: Directory, data: bytes) -> None:
     """Every strip or tile must lie inside the file, and fax rows must not stop half-way."""
-    offsets = directory.tags.get(tags.STRIP_OFFSETS) or directory.tags.get(tags.TILE_OFFSETS) or ()
-    lengths = directory.tags.get(tags.STRIP_BYTES) or directory.tags.get(tags.TILE_BYTES) or ()
+    offsets, lengths = directory.offsets, directory.lengths
     if not offsets:
         raise unreadable("a page of the TIFF has no pixels")
     if lengths and len(lengths) != len(offsets):
         raise unreadable("a page of the TIFF contradicts itself about its strips")
     if len(offsets) < _parts_needed(directory) and directory.first(tags.COMPRESSION) != _OLD_JPEG:
         raise incomplete("a part of a page is missing: it has fewer strips than rows to fill")
-    lengths = lengths or (1,) * len(offsets)
-    for offset, length in zip(offsets, lengths, strict=True):
+    for offset, length in directory.parts:
         if not offset or not length:
             raise incomplete("a part of a page is not written yet")
         if offset + length > len(data):
