@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 DAEMON = Path(__file__).parents[1] / "support" / "scan_daemon.py"
 SCALE = amount(6, 10) / 10
 SETTLE_S, GAP_S = 5 * SCALE, 4 * SCALE
-PATIENT = f"settle_s: {SETTLE_S}, rescan_s: 1, incomplete_after_s: {4 * SETTLE_S}"
+PATIENT = f"settle_s: {SETTLE_S}, rescan_s: 1, incomplete_after_s: {10 * SETTLE_S}"
 QUICK = "settle_s: 0.5, rescan_s: 0.5, incomplete_after_s: 3"
 
 
@@ -52,7 +52,7 @@ class Shared:
 
     def reasons(self) -> dict[str, list[str]]:
         """Why pages are in review, by the name of their scan."""
-        last = self.place.status()["last"]
+        last = self.place.command_json("status", "--last", "1000")["last"]
         return {page["source"]: page["reasons"] for page in last if page["state"] == "review"}
 
 
