@@ -182,18 +182,15 @@ def test_a_scan_removed_from_the_state_folder_goes_to_review(office: Office) -> 
 
 
 def test_a_scan_that_grows_after_it_was_taken_up_is_reported(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = office.drop("a.tif", sheet(row(1)))
+    office.drop("a.tif", sheet(row(1)))
     read = office.worker.read
-    with path.open("r+b") as scanner:
 
-        def read_while_it_grows(task: PageTask) -> Future[PageOutcome]:
-            scanner.seek(0)
-            scanner.write(sheet(row(1), row(2)))
-            scanner.flush()
-            return read(task)
+    def read_while_it_grows(task: PageTask) -> Future[PageOutcome]:
+        task.scan_file.write_bytes(sheet(row(1), row(2)))
+        return read(task)
 
-        monkeypatch.setattr(office.worker, "read", read_while_it_grows)
-        assert office.settle().rows == 1
+    monkeypatch.setattr(office.worker, "read", read_while_it_grows)
+    assert office.settle().rows == 1
     (archived,) = office.names(office.settings.archive)
     assert office.logged("scan_changed")
     office.restart()

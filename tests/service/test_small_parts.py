@@ -108,17 +108,38 @@ def test_faults_are_tried_again_with_growing_pauses() -> None:
         raise OSError(28, "full", "/somewhere")
 
     for _ in range(1200):
+        faults.begin_step()
         faults.attempt("results", fail)
         clock.advance(0.1)
     gaps = [round(after - before) for before, after in pairwise(tried)]
     assert gaps[:6] == [1, 2, 4, 8, 15, 15]
     assert faults.current[0].message == "/somewhere: full; free some space on its disk"
     clock.advance(31)
+    faults.begin_step()
     faults.attempt("results", lambda: False)
     assert faults.is_failing(), "nothing was tried, so nothing is known"
     assert not faults.is_failing(but={"results"})
     faults.attempt("results", lambda: None)
     assert not faults.is_failing()
+
+
+def test_a_stage_that_falls_due_within_a_step_is_tried_in_the_next_one() -> None:
+    """Or its second action, a look that goes well, would pass for the first one, a write that does not."""
+    clock, done = FakeClock(), list[str]()
+    faults = Faults(clock, logs.configure(Log(level="error")))
+
+    def write() -> None:
+        done.append("write")
+        raise OSError(errno.EIO, "no")
+
+    for _ in range(40):
+        faults.begin_step()
+        faults.attempt("results", write)
+        clock.advance(0.3)
+        faults.attempt("results", lambda: done.append("look"))
+        assert faults.is_pausing()
+        clock.advance(0.3)
+    assert set(done) == {"write"}
 
 
 def test_a_name_that_is_no_text_is_told_all_the_same(tmp_path: Path) -> None:

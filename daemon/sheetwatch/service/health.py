@@ -62,6 +62,11 @@ class Faults:
         self._clock = clock
         self._log = log
         self._failing: dict[str, _Failing] = {}
+        self._step_began_s = clock.monotonic_s()
+
+    def begin_step(self) -> None:
+        """What falls due from here on waits for the next step: a stage has several actions, and their order matters."""
+        self._step_began_s = self._clock.monotonic_s()
 
     def attempt(self, stage: str, action: Callable[[], bool | None]) -> None:
         """Run a stage unless it failed a moment ago. Errors of the program itself go on to the caller.
@@ -69,7 +74,7 @@ class Faults:
         `action` returns False when it had nothing to try: a stage that failed is then not known to work again.
         """
         failing = self._failing.get(stage)
-        if failing and self._clock.monotonic_s() < failing.again_s:
+        if failing and self._step_began_s < failing.again_s:
             return
         try:
             tried = action()
@@ -89,9 +94,9 @@ class Faults:
         return any(stage not in but for stage in self._failing)
 
     def is_pausing(self, *, but: Collection[str] = ()) -> bool:
-        """Whether any stage, but for some, failed a moment ago and is not due to be tried again."""
-        now_s = self._clock.monotonic_s()
-        return any(stage not in but and now_s < failing.again_s for stage, failing in self._failing.items())
+        """Whether any stage, but for some, failed a moment ago and is not due to be tried again in this step."""
+        began_s = self._step_began_s
+        return any(stage not in but and began_s < failing.again_s for stage, failing in self._failing.items())
 
     def next_due_s(self) -> float | None:
         """When the next failing stage is tried again."""

@@ -87,6 +87,7 @@ class Service:
     def _turn(self) -> None:
         """A step, once what a killed process left half done is mended."""
         if not self._is_clean:
+            self.faults.begin_step()
             self.faults.attempt("start", self._clean_up)
             self._voice.tell(self.arrivals.waiting)
         if self._is_clean:
@@ -99,14 +100,14 @@ class Service:
     def step(self) -> None:
         """Do once, in order, everything that is owed or due."""
         attempt = self.faults.attempt
-        paused = self.faults.is_pausing(but=_GATES_NOTHING)  # what falls due within this step is tried in the next one
+        self.faults.begin_step()
         attempt("state", self._finish_claims)
         self._worker.expire(now_s=self._site.clock.monotonic_s())
         attempt("reading", self.reading.collect)
         self._deliver()
         if self._site.clock.monotonic_s() >= self._next_look_s():
             self._look()
-        if not (paused or self.faults.is_pausing(but=_GATES_NOTHING)):
+        if not self.faults.is_pausing(but=_GATES_NOTHING):
             attempt("claim", self.arrivals.take_opened)
             attempt("reading", self._hand_out)
         self._voice.tell(self.arrivals.waiting)
@@ -179,8 +180,10 @@ class Service:
         deadline_s = self._site.clock.monotonic_s() + _STOP_WITHIN_S
         while self.reading.in_flight and self._site.clock.monotonic_s() < deadline_s:
             self._wake.wait(deadline_s - self._site.clock.monotonic_s())
+            self.faults.begin_step()
             self.faults.attempt("reading", self.reading.collect)
         if self._is_clean:
+            self.faults.begin_step()
             self._deliver()
         self._voice.stopped()
 

@@ -23,6 +23,7 @@ def open_ledger(settings: Settings, log: FilteringBoundLogger, notifier: Notifie
     clock, opened = SystemClock(), list[Ledger]()
     faults, health_file, started_at = Faults(clock, log), HealthFile(settings.state), clock.now()
     while True:
+        faults.begin_step()
         faults.attempt("state", lambda: opened.append(Ledger.open(settings.state / LEDGER_NAME)))
         if opened:
             return opened[0]
