@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sheetwatch.intake.listing import Seen
 from sheetwatch.intake.writers import Writers, is_open_for_writing
+from support.processes import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,10 +65,12 @@ def test_what_is_no_file_is_left_to_whoever_opens_it(scan: Path, kind: str) -> N
 def test_a_writer_that_opens_it_while_the_lease_is_ours_does_no_harm(scan: Path) -> None:
     """The kernel signals the holder of a lease; by default, that would end the process."""
     with subprocess.Popen([sys.executable, "-c", OPEN_AND_CLOSE, str(scan)]) as writer:
-        answers = {is_open_for_writing(scan) for _ in range(5_000)}
+        wait_until(lambda: is_open_for_writing(scan))  # it has begun
+        answers = Counter(is_open_for_writing(scan) for _ in range(5_000))
         assert writer.poll() is None
         writer.kill()
-    assert answers == {True, False}
+    print(f"open for writing at {answers[True]} of 5000 questions")
+    assert answers[True]
 
 
 def test_patience_ends_and_begins_anew_after_the_file_was_closed(scan: Path) -> None:

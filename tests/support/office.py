@@ -8,6 +8,7 @@ A sheet for these workers is a text file: a first line SHEETS, one line per page
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -92,7 +93,7 @@ class TextWorker:
 
     def __init__(self) -> None:
         self.template = TEMPLATE
-        self.tasks: list[PageTask] = []
+        self.tasks: deque[PageTask] = deque(maxlen=1000)  # a daemon must not grow by them
         self.fault: Exception | None = None
 
     def start(self) -> None:
