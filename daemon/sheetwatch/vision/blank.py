@@ -23,6 +23,9 @@ _EDGE_SHARE = 0.04
 _MIN_PAGE_PX = 100
 """A page with a shorter side than this is no sheet of paper, but what a damaged header left of one."""
 
+_MIN_LONG_PX = _SIDE_PX // 2
+"""Of a page whose longer side is shorter, small writing is too few pixels to be told from nothing."""
+
 _MIN_PAPER = 140
 """A page darker than this is no paper: a lamp that failed, or a photograph."""
 
@@ -46,7 +49,7 @@ def is_blank(grey: npt.NDArray[np.uint8]) -> bool:
 
     Dust, punch holes, shadows along the edges and print that shows through do not count. One small number does.
     """
-    if min(grey.shape) < _MIN_PAGE_PX:
+    if min(grey.shape) < _MIN_PAGE_PX or max(grey.shape) < _MIN_LONG_PX:
         return False
     small, _ = shrink(_darker_of_two(grey), 2 * _SIDE_PX / max(grey.shape))
     if float(np.median(small)) < _MIN_PAPER:
