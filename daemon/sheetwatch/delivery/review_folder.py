@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sheetwatch.files import (
     TEMPORARY_PREFIX,
     copy_atomically,
+    exchange,
     file_sha256,
     free_names,
     is_folder,
@@ -50,17 +52,37 @@ class Placed:
     sheet_sha256: str
 
 
-def place(folder: Path, stem: str, contents: Contents) -> Placed:
-    """Write a page's files, the page itself last: who sees it finds the rest. Raises OSError."""
+def place(folder: Path, stem: str, contents: Contents, displaced: Callable[[Path], object]) -> Placed:
+    """Write a page's files, the page itself last: who sees it finds the rest. Raises OSError.
+
+    `displaced`: told where the sheet is that lay there until now, to keep or to remove it.
+    """
     if contents.picture is not None:
         copy_atomically(contents.picture, folder / f"{stem}{PICTURE}")
     write_text(folder, stem, contents.text)
     sheet = contents.sheet.encode()
-    write_atomically(folder / f"{stem}{SHEET}", sheet)
+    write_atomically(folder / f"{stem}{SHEET}", sheet, partial(_put_instead, displaced))
     if contents.page is not None:
         copy_atomically(contents.page, folder / contents.page_name)
     page_sha256 = file_sha256(contents.page) if contents.page else None
     return Placed(page_sha256=page_sha256, sheet_sha256=sha256_of(sheet))
+
+
+def _put_instead(displaced: Callable[[Path], object], temporary: Path, path: Path) -> None:
+    """Swap the two, where there are two: what somebody saves this moment comes out, and is not overwritten."""
+    try:
+        swapped = not is_folder(path) and exchange(temporary, path)
+    except FileNotFoundError:
+        swapped = False
+    if not swapped:
+        temporary.replace(path)
+        return
+    try:
+        displaced(temporary)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            exchange(temporary, path)
+        raise
 
 
 def write_text(folder: Path, stem: str, text: str) -> None:
@@ -75,18 +97,17 @@ def withdraw(folder: Path, stem: str, page_name: str | None) -> None:
     remove(*(path for path in paths if not is_folder(path)))
 
 
-def says_more(folder: Path, stem: str, known_sha256: str | None) -> bool:
+def says_more(sheet: Path, known_sha256: str | None) -> bool:
     """Whether a sheet lies there that is neither as we wrote it nor as we took it. Raises OSError.
 
     One that is too large for an answer says more, unread; a folder or a link says nothing.
     """
-    path = folder / f"{stem}{SHEET}"
-    if not path.is_file() or path.is_symlink():
+    if not sheet.is_file() or sheet.is_symlink():
         return False
-    return path.stat().st_size > LARGEST_SHEET_BYTES or file_sha256(path) != known_sha256
+    return sheet.stat().st_size > LARGEST_SHEET_BYTES or file_sha256(sheet) != known_sha256
 
 
-def keep_late(found_in: Path, folder: Path, stem: str, text: Callable[[str], str]) -> str:
+def keep_late(sheet: Path, folder: Path, stem: str, text: Callable[[str], str]) -> str:
     """Put an answer that nobody waits for aside, with a text that says so. Returns its new name.
 
     `text`: what to say of a file with this name; written first, so that nobody finds the answer without it.
@@ -96,7 +117,7 @@ def keep_late(found_in: Path, folder: Path, stem: str, text: Callable[[str], str
             continue
         write_atomically(kept.with_suffix(".txt"), text(kept.name).encode())
         with contextlib.suppress(FileExistsError):
-            move_new(found_in / f"{stem}{SHEET}", kept)
+            move_new(sheet, kept)
             break
     return kept.name
 

@@ -142,7 +142,8 @@ class Deliveries:
             sheet=answer_sheet(fields, review.readings, review.reasons),
         )
         late_answers.keep_before_placing(self._site, review)
-        placed = review_folder.place(self._site.settings.review, review.stem, contents)
+        displaced = partial(late_answers.keep_displaced, self._site, review)
+        placed = review_folder.place(self._site.settings.review, review.stem, contents, displaced)
         with self._site.ledger.transaction() as tx:
             reviews.opened(
                 tx,
