@@ -128,7 +128,8 @@ def _record_facts(tx: Transaction, page: int, facts: PageFacts, at: datetime) ->
         _record_form(tx, facts.form)
     tx.execute(
         "UPDATE pages SET decided_at = ?, template = ?, template_revision = ?, model = ?, program = ?, reasons = ?,"
-        " readings = ?, alignment = ?, picture = ?, image = ?, elapsed_ms = ? WHERE id = ? AND state = 'work'",
+        " readings = ?, alignment = ?, picture = ?, image = ?, sheet = ?, elapsed_ms = ?"
+        " WHERE id = ? AND state = 'work'",
         (
             at.isoformat(),
             facts.form and facts.form.name,
@@ -140,6 +141,7 @@ def _record_facts(tx: Transaction, page: int, facts: PageFacts, at: datetime) ->
             msgspec.json.encode(facts.alignment).decode() if facts.alignment else None,
             facts.picture,
             facts.image,
+            msgspec.json.encode(facts.sheet).decode() if facts.sheet else None,
             facts.elapsed_ms,
             page,
         ),

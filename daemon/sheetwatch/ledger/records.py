@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sheetwatch.domain import Field, Reading, Reason  # noqa: TC001 - msgspec and dataclass users resolve them
+from sheetwatch.domain import Field, Reading, Reason, SheetPicture  # noqa: TC001 - msgspec and dataclass users resolve them
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,6 +134,7 @@ class PageFacts:
     alignment: AlignmentSummary | None = None
     picture: str | None = None
     image: str | None = None
+    sheet: SheetPicture | None = None
     elapsed_ms: float = 0.0
 
 
@@ -197,10 +198,24 @@ class OpenReview:
     model: str
     picture: str | None
     image: str | None
+    sheet: SheetPicture | None
     page_name: str | None
     page_sha256: str | None
     sheet_sha256: str | None
     problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingLine:
+    """A page in review for a listing."""
+
+    review: int
+    stem: str
+    opened_at: datetime
+    source_name: str
+    page_index: int
+    template: str | None
+    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

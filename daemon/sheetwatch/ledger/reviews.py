@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sheetwatch.domain import LedgerError, Reading, Reason, UsageError
-from sheetwatch.ledger.records import Form, OpenReview, ReviewFiles, ReviewState
+from sheetwatch.domain import LedgerError, Reading, Reason, SheetPicture, UsageError
+from sheetwatch.ledger.records import Form, OpenReview, ReviewFiles, ReviewState, WaitingLine
 from sheetwatch.ledger.scans import close_review
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _REVIEWS = (
     "SELECT reviews.*, pages.sheet_id, pages.page AS page_index, pages.reasons, pages.readings, pages.model,"
-    " pages.picture, pages.image, files.scan_id AS folder, files.suffix, files.page_count, scans.name AS source_name,"
+    " pages.picture, pages.image, pages.sheet, files.scan_id AS folder,"
+    " files.suffix, files.page_count, scans.name AS source_name,"
     " forms.form FROM reviews JOIN pages ON pages.id = reviews.page JOIN scans ON scans.id = pages.scan"
     " JOIN scans AS files ON files.id = pages.read_from"
     " LEFT JOIN forms ON forms.template = pages.template AND forms.revision = pages.template_revision"
@@ -48,6 +49,39 @@ def find_review(tx: Transaction, stem: str) -> OpenReview | None:
     """The page in review with this stem."""
     row = tx.execute(f"{_REVIEWS} WHERE reviews.stem = ? AND reviews.state IN ('opening', 'open')", (stem,)).fetchone()
     return None if row is None else _review(row)
+
+
+def find_numbered(tx: Transaction, number: int) -> OpenReview | None:
+    """The stay in review with this number, while it lasts."""
+    row = tx.execute(f"{_REVIEWS} WHERE reviews.id = ? AND reviews.state IN ('opening', 'open')", (number,)).fetchone()
+    return None if row is None else _review(row)
+
+
+def numbered_in_words(tx: Transaction, number: int) -> str:
+    """What became of a stay in review that has ended, in words."""
+    row = tx.execute("SELECT * FROM reviews WHERE id = ?", (number,)).fetchone()
+    return "there is no such page in review" if row is None else f"{row['stem']}: {_decision(row)}"
+
+
+def waiting_lines(tx: Transaction) -> list[WaitingLine]:
+    """Every page in review, longest waiting first, without what was read on it: this is looked through often."""
+    rows = tx.execute(
+        "SELECT reviews.id, reviews.stem, reviews.opened_at, pages.page, pages.template, pages.reasons, scans.name"
+        " FROM reviews JOIN pages ON pages.id = reviews.page JOIN scans ON scans.id = pages.scan"
+        " WHERE reviews.state IN ('opening', 'open') ORDER BY reviews.id"
+    )
+    return [
+        WaitingLine(
+            review=row["id"],
+            stem=row["stem"],
+            opened_at=datetime.fromisoformat(row["opened_at"]),
+            source_name=row["name"],
+            page_index=row["page"],
+            template=row["template"],
+            reasons=msgspec.json.decode(row["reasons"], type=tuple[Reason, ...]),
+        )
+        for row in rows
+    ]
 
 
 def find_by_content(tx: Transaction, sha256: str | None) -> list[OpenReview]:
@@ -148,6 +182,7 @@ def _review(row: sqlite3.Row) -> OpenReview:
         model=row["model"] or "",
         picture=row["picture"],
         image=row["image"],
+        sheet=None if row["sheet"] is None else msgspec.json.decode(row["sheet"], type=SheetPicture),
         page_name=row["page_name"],
         page_sha256=row["page_sha256"],
         sheet_sha256=row["sheet_sha256"],

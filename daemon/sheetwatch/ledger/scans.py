@@ -109,7 +109,7 @@ def _bring_back(tx: Transaction, row: sqlite3.Row, at: datetime) -> bool:
         )
         return False
     tx.execute(
-        "UPDATE pages SET state = 'work', attempts = 0, read_from = ?1, picture = NULL, image = NULL,"
+        "UPDATE pages SET state = 'work', attempts = 0, read_from = ?1, picture = NULL, image = NULL, sheet = NULL,"
         " read_page = CASE WHEN ?2 > 1 THEN page ELSE 0 END WHERE id = ?3",
         (row["id"], row["page_count"], page),
     )

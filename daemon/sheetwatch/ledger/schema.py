@@ -119,6 +119,10 @@ CREATE TABLE corrections (
 CREATE INDEX corrections_page ON corrections (page);
 """
 
+# Columns that came later: table, name, type. A program that does not know them never asks for them, so a ledger made
+# before them gets them when it is opened for writing, and keeps its version.
+COLUMNS = (("pages", "sheet", "TEXT"),)  # the picture of the sheet alone, as JSON
+
 # What a reference leads from is looked for whenever a row is deleted; without these, forgetting old scans would look
 # through every scan and page for each of them. They change nothing that a program can see, so a ledger made before
 # them gets them when it is opened, and keeps its version.
