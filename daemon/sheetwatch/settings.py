@@ -111,6 +111,9 @@ def _absolute(document: Document, settings: Settings) -> Settings:
         if len(set(folders)) < len(folders):
             document.fail((name,), "names the same folder twice", "remove one of the two")
         paths[name] = folders
+    if (password_file := settings.web.password_file) is not None:
+        place: Place = ("web", "password_file")
+        paths["web"] = dataclasses.replace(settings.web, password_file=_resolve(document, place, password_file))
     return dataclasses.replace(settings, **paths)
 
 

@@ -74,6 +74,19 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """The operator's pages. Beyond this machine only with a password, or where `behind_proxy` says who asks for one.
+
+    `listen`: HOST:PORT. `hosts`: names, besides this machine's own, under which browsers ask for the pages.
+    """
+
+    listen: str = "127.0.0.1:8765"
+    password_file: Path | None = None
+    behind_proxy: bool = False
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The whole of sheetwatch.yaml."""
 
@@ -94,3 +107,4 @@ class Settings:
     rolling: Rolling = field(default_factory=Rolling)
     retention: Retention = field(default_factory=Retention)
     log: Log = field(default_factory=Log)
+    web: Web = field(default_factory=Web)

@@ -32,12 +32,12 @@ def accept(site: Site, review: OpenReview, form: Form, answer: Answer, who: Deci
     return name
 
 
-def discard(site: Site, review: OpenReview, who: Decider) -> None:
+def discard(site: Site, review: OpenReview, who: Decider, cause: DropCause = DropCause.DISCARDED) -> None:
     """The page makes no row. Raises UsageError when somebody decided already."""
     with site.ledger.transaction() as tx:
         reviews.claim_decision(tx, review, Resolution.DISCARDED, who)
-        pages.discard(tx, review.page, DropCause.DISCARDED, who.at)
-    site.log.info("review_discarded", sheet_id=review.sheet_id, by=who.by, via=who.via)
+        pages.discard(tx, review.page, cause, who.at)
+    site.log.info("review_discarded", sheet_id=review.sheet_id, cause=cause.value, by=who.by, via=who.via)
 
 
 def _check_key(tx: Transaction, review: OpenReview, form: Form, row: NewRow, answer: Answer) -> None:
