@@ -96,25 +96,27 @@ _ROWS = (
 )
 
 
+_FOUND = (
+    f"{_ROWS} WHERE (:template IS NULL OR csv_files.template = :template)"  # noqa: S608 - constants
+    " AND (:day IS NULL OR csv_files.day = :day) AND (:text IS NULL OR rows.line LIKE :text ESCAPE '!')"
+    " AND (:corrected IS NULL OR :corrected = EXISTS (SELECT 1 FROM reviews WHERE reviews.page = rows.page"
+    " AND resolution = 'corrected')) AND (:before IS NULL OR rows.id < :before)"
+    " ORDER BY rows.id DESC LIMIT :limit"
+)
+
+
 def find_rows(ledger: Ledger, search: RowSearch, limit: int) -> list[RowLine]:
     """The newest rows that fit."""
+    asked = {
+        "template": search.template,
+        "day": search.day,
+        "text": None if search.text is None else f"%{_escaped(search.text)}%",
+        "corrected": search.corrected,
+        "before": search.before,
+        "limit": limit,
+    }
     with ledger.reading() as tx:
-        rows = tx.execute(
-            _ROWS + " WHERE (:template IS NULL OR csv_files.template = :template)"
-            " AND (:day IS NULL OR csv_files.day = :day) AND (:text IS NULL OR rows.line LIKE :text ESCAPE '!')"
-            " AND (:corrected IS NULL OR :corrected = EXISTS (SELECT 1 FROM reviews WHERE reviews.page = rows.page"
-            " AND resolution = 'corrected')) AND (:before IS NULL OR rows.id < :before)"
-            " ORDER BY rows.id DESC LIMIT :limit",
-            {
-                "template": search.template,
-                "day": search.day,
-                "text": None if search.text is None else f"%{_escaped(search.text)}%",
-                "corrected": search.corrected,
-                "before": search.before,
-                "limit": limit,
-            },
-        )
-        return [_row_line(row) for row in rows]
+        return [_row_line(row) for row in tx.execute(_FOUND, asked)]
 
 
 def _escaped(text: str) -> str:
@@ -194,19 +196,20 @@ def csv_file_lines(ledger: Ledger) -> list[FileLine]:
         ]
 
 
-_TAKEN_SINCE = " WHERE scans.claimed_at >= :since AND scans.state != 'claiming' AND scans.returns_page IS NULL"
+_TAKEN = "scans.claimed_at >= ? AND scans.state != 'claiming' AND scans.returns_page IS NULL"
+_PAGES_TAKEN = f"SELECT coalesce(sum(page_count), 0) FROM scans WHERE {_TAKEN}"  # noqa: S608 - a constant
+_STATES_TAKEN = (
+    "SELECT pages.state, pages.drop_cause, count(*) AS pages FROM scans JOIN pages ON pages.scan = scans.id"  # noqa: S608
+    f" WHERE {_TAKEN} GROUP BY pages.state, pages.drop_cause"
+)
 
 
 def accounting_since(ledger: Ledger, start: datetime) -> Accounting:
-    """The accounting of the scans that were taken up since then. start: aware; the ledger keeps UTC."""
-    since = {"since": start.isoformat()}
+    """The accounting of the scans that were taken up since then. start: aware, in UTC as the ledger keeps it."""
+    since = (start.isoformat(),)
     with ledger.reading() as tx:
-        (pages_in,) = tx.execute("SELECT coalesce(sum(page_count), 0) FROM scans" + _TAKEN_SINCE, since).fetchone()
-        counted = tx.execute(
-            "SELECT pages.state, pages.drop_cause, count(*) AS pages FROM scans JOIN pages ON pages.scan = scans.id"
-            f" WHERE {taken} GROUP BY pages.state, pages.drop_cause",
-            since,
-        ).fetchall()
+        (pages_in,) = tx.execute(_PAGES_TAKEN, since).fetchone()
+        counted = tx.execute(_STATES_TAKEN, since).fetchall()
     states: dict[str, int] = {}
     for row in counted:
         states[row["state"]] = states.get(row["state"], 0) + row["pages"]
@@ -229,7 +232,7 @@ class DecidedPage:
 
 
 def decided_since(ledger: Ledger, start: datetime) -> list[DecidedPage]:
-    """The pages decided since then, oldest first. start: aware; the ledger keeps UTC."""
+    """The pages decided since then, oldest first. start: aware, in UTC as the ledger keeps it."""
     with ledger.reading() as tx:
         rows = tx.execute(
             "SELECT decided_at, state FROM pages WHERE decided_at >= ? ORDER BY decided_at", (start.isoformat(),)

@@ -1,0 +1,59 @@
+"""How pages write times, shares and states."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from sheetwatch.delivery.words import meaning
+from sheetwatch.domain import State
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from flask import Flask
+
+    from sheetwatch.domain import Reading
+
+_STATES = {State.EMPTY: "nothing written", State.NOT_ATTEMPTED: "not attempted", State.UNREADABLE: "not readable"}
+
+
+def set_up(app: Flask) -> None:
+    """Let templates use them."""
+    app.jinja_env.filters.update(
+        clock=clock_time, when=when, percent=percent, shown=shown, meaning=meaning, age=age, number=number
+    )
+
+
+def clock_time(at: datetime) -> str:
+    """The time of day, here: "14:05"."""
+    return f"{at.astimezone():%H:%M}"
+
+
+def when(at: datetime) -> str:
+    """Day and time, here: "2026-03-02 14:05"."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"
+
+
+def age(span: timedelta) -> str:
+    """A time span as people say it."""
+    minutes = max(0, int(span.total_seconds() // 60))
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
+
+
+def percent(share: float) -> str:
+    """A probability, cut and not rounded: 0.9996 is no 100 %."""
+    cut = math.floor(share * 1000) / 10
+    return f"{cut:.1f} %" if cut >= 99 else f"{math.floor(share * 100)} %"
+
+
+def shown(reading: Reading) -> str:
+    """What a cell says, for people."""
+    return _STATES.get(reading.state, reading.value) or "nothing written"
+
+
+def number(count: int) -> str:
+    """A count with thin spaces between thousands."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
