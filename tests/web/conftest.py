@@ -36,6 +36,8 @@ class Visitor:
 
     def get(self, path: str, **extra: object) -> TestResponse:
         answer = self.client.get(path, **extra)  # type: ignore[arg-type] # headers only
+        answer.get_data()
+        answer.close()
         if found := re.search(r'name="csrf" value="([^"]+)"', answer.text if "html" in answer.content_type else ""):
             self.token = found[1]
         return answer
@@ -46,7 +48,7 @@ class Visitor:
     def log_in(self, name: str = "ann", password: str = "") -> TestResponse:
         self.get("/login")
         answer = self.post("/login", {"name": name, "password": password})
-        self.get("/review/")
+        self.get("/review/all")
         return answer
 
     def follow(self, answer: TestResponse) -> str:

@@ -223,6 +223,15 @@ def accounting_since(ledger: Ledger, start: datetime) -> Accounting:
     )
 
 
+def last_model(ledger: Ledger) -> str:
+    """The model that read the last page; nothing where none did yet."""
+    with ledger.reading() as tx:
+        row = tx.execute(
+            "SELECT model FROM pages WHERE decided_at IS NOT NULL AND model != '' ORDER BY decided_at DESC LIMIT 1"
+        ).fetchone()
+    return "" if row is None else str(row[0])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidedPage:
     """When a page was last decided, and as what: row, review or dropped."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PREFIX = "v-"
 _LONGEST_TEXT = 100
 _MOST_CHOICES = 6
+_LEAST_OFFERED = 0.005
 KEYS = "abcdef"
 """What to press for a choice. Letters: a digit is always the value itself, never the number of a choice."""
 
@@ -137,7 +138,11 @@ class Task:
         roster = self._roster(field)
         for value in _near(reading.value, roster) if reading and roster else ():
             found.setdefault(value, (None, ""))
-        usable = [(value, *why) for value, why in found.items() if _is_possible(field, value)]
+        usable = [
+            (value, *why)
+            for value, why in found.items()
+            if _is_possible(field, value) and (value in roster or why[0] is None or why[0] >= _LEAST_OFFERED)
+        ]
         return tuple(
             Choice(
                 key=key,

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, abort, send_file
+from flask import Blueprint, Response, abort, send_file
 
 from sheetwatch.ledger import reviews
 from sheetwatch.ledger.browse import row_detail
 from sheetwatch.web.place import here
 from sheetwatch.web.queue import ID
+from sheetwatch.worker import WorkerFailure
+from sheetwatch.worker.showing import page_as_jpeg
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flask import Response
+    from sheetwatch.domain import Limits
 
 pages = Blueprint("pictures", __name__)
 
@@ -41,12 +46,44 @@ def review_picture(number: int) -> Response:
 
 @pages.get(f"/results/<{ID}>/sheet.jpg")
 def row_sheet(number: int) -> Response:
-    """The sheet of a row, as long as it lies in work."""
+    """The sheet of a row: as a worker drew it while it lies in work, else the page of the scan in the archive."""
     with here().ledger() as ledger:
         detail = row_detail(ledger, number)
-    if detail is None or detail.sheet is None:
-        abort(404, "There is no picture of this sheet.")
-    return _sent(_work_folder(detail.folder) / detail.sheet.name, "image/jpeg")
+    if detail is None:
+        abort(404, "There is no such row.")
+    work = _work_folder(detail.folder)
+    if detail.sheet is not None and (work / detail.sheet.name).is_file():
+        return _sent(work / detail.sheet.name, "image/jpeg")
+    archived = here().settings.archive / detail.archived_as if detail.archived_as else None
+    scan = archived or work / f"scan{detail.suffix}"
+    try:
+        data = _shown.picture(scan, detail.read_page, here().settings.limits)
+    except (OSError, WorkerFailure):
+        abort(404, "The scan of this sheet is not in the archive any more.")
+    return Response(data, mimetype="image/jpeg")
+
+
+@dataclass(slots=True)
+class _Shown:
+    """The pictures that were decoded last. One process at a time: a small machine has work to do."""
+
+    _known: OrderedDict[tuple[Path, int], bytes] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def picture(self, scan: Path, page: int, limits: Limits) -> bytes:
+        """A page as JPEG. Raises OSError, WorkerFailure."""
+        with self._lock:
+            data = self._known.pop((scan, page), None)
+            if data is None:
+                data = page_as_jpeg(scan, page, limits)
+            self._known[scan, page] = data
+            while len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+            return data
+
+
+_KEPT = 8
+_shown = _Shown()
 
 
 def _work_folder(folder: str) -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, g, render_template, request
 
-from sheetwatch.ledger.browse import accounting_since, decided_since
+from sheetwatch.ledger.browse import accounting_since, decided_since, last_model
 from sheetwatch.service.report import LedgerReport, report_with
 from sheetwatch.web.chart import Chart, first_hour
 from sheetwatch.web.place import here
@@ -34,6 +34,7 @@ class _Look:
     told: LedgerReport
     today: Accounting
     chart: Chart
+    model: str
 
 
 @dataclass(slots=True)
@@ -68,7 +69,9 @@ def _live() -> str:
     settings, now = here().settings, here().clock.now()
     look = _looked(now)
     report = report_with(settings, look.told)
-    return render_template("today_live.html", report=report, today=look.today, chart=look.chart, disks=_disks())
+    return render_template(
+        "today_live.html", report=report, today=look.today, chart=look.chart, disks=_disks(), model=look.model
+    )
 
 
 def _looked(now: datetime) -> _Look:
@@ -89,6 +92,7 @@ def _look(ledger: Ledger, now: datetime, stamp: tuple[object, ...]) -> _Look:
         told=LedgerReport.of(ledger, last=_LAST),
         today=accounting_since(ledger, midnight.astimezone(UTC)),
         chart=Chart.of(decided_since(ledger, first_hour(now.astimezone(UTC))), now),
+        model=last_model(ledger),
     )
 
 

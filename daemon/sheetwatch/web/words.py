@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sheetwatch.delivery.words import meaning
-from sheetwatch.domain import State
+from sheetwatch.domain import ReasonCode, State
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from flask import Flask
 
-    from sheetwatch.domain import Reading
+    from sheetwatch.domain import Reading, Reason
 
 _STATES = {State.EMPTY: "nothing written", State.NOT_ATTEMPTED: "not attempted", State.UNREADABLE: "not readable"}
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d")
 
 
 def set_up(app: Flask) -> None:
     """Let templates use them."""
     app.jinja_env.filters.update(
-        clock=clock_time, when=when, percent=percent, shown=shown, meaning=meaning, age=age, number=number
+        clock=clock_time,
+        when=when,
+        percent=percent,
+        shown=shown,
+        meaning=meaning,
+        age=age,
+        number=number,
+        why=why,
+        local=local_times,
     )
 
 
@@ -52,6 +65,18 @@ def percent(share: float) -> str:
 def shown(reading: Reading) -> str:
     """What a cell says, for people."""
     return _STATES.get(reading.state, reading.value) or "nothing written"
+
+
+def why(reason: Reason, choices_are_shown: bool) -> str:  # noqa: FBT001 - a filter of the templates
+    """A reason beside its own field; without the likely values where those stand below it."""
+    if choices_are_shown and reason.code is ReasonCode.LOW_CONFIDENCE:
+        reason = replace(reason, detail="")
+    return meaning(replace(reason, field=None))
+
+
+def local_times(text: str) -> str:
+    """A text of `sheetwatch status` with its times as a clock on the wall shows them."""
+    return _TIME.sub(lambda found: when(datetime.fromisoformat(found[0])), text)
 
 
 def number(count: int) -> str:
