@@ -38,7 +38,7 @@ class Visitor:
         answer = self.client.get(path, **extra)  # type: ignore[arg-type] # headers only
         answer.get_data()
         answer.close()
-        if found := re.search(r'name="csrf" value="([^"]+)"', answer.text if "html" in answer.content_type else ""):
+        if found := re.search(r'name="csrf" value="([^"]+)"', answer.text if "html" in (answer.content_type or "") else ""):
             self.token = found[1]
         return answer
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, g, render_template, request
 
+from sheetwatch.delivery.rows import AFTER_FIELDS, BEFORE_FIELDS
 from sheetwatch.ledger import rows_by_file
 from sheetwatch.ledger.browse import RowSearch, csv_file_lines, find_rows, row_detail
 from sheetwatch.service.export import write_workbook
@@ -16,6 +17,8 @@ from sheetwatch.web.place import here
 from sheetwatch.web.queue import ID
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sheetwatch.ledger.browse import FileLine
 
 pages = Blueprint("results", __name__, url_prefix="/results")
@@ -41,9 +44,16 @@ def browse() -> str:
         days=sorted({file.day for file in files if file.template == search.template}, reverse=True),
         search=search,
         rows=shown,
-        columns=shown[0].columns if shown else (),
+        columns=_in_order(shown[0].columns) if shown else [],
         older=shown[-1].number if len(rows) > _PER_PAGE else None,
     )
+
+
+def _in_order(columns: Sequence[str]) -> list[str]:
+    """The columns as people look for them: which sheet, its values, then where it came from."""
+    about = [*BEFORE_FIELDS, *AFTER_FIELDS]
+    values = [column for column in columns if column not in about]
+    return ["sheet_id", "status", *values, "confidence", "source", "page", "read_at"]
 
 
 def _search(files: list[FileLine]) -> RowSearch:

@@ -26,6 +26,19 @@ sheet?.addEventListener("click", (event) => {
   input.select();
 });
 
+// A row's scan may be gone from the archive, or be no picture.
+if (sheet instanceof HTMLImageElement) {
+  const sayMissing = () => {
+    document.getElementById("turn")?.remove();
+    const words = document.createElement("p");
+    words.className = "no-picture muted";
+    words.textContent = "The scan of this sheet cannot be shown.";
+    sheet.replaceWith(words);
+  };
+  if (sheet.complete && !sheet.naturalWidth) sayMissing();
+  else sheet.addEventListener("error", sayMissing);
+}
+
 let turned = 0;
 document.getElementById("turn")?.addEventListener("click", () => {
   sheet.classList.remove(`turn-${turned}`);
