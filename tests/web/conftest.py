@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,16 +34,18 @@ class Visitor:
     client: FlaskClient
     token: str = ""
 
-    def get(self, path: str, **extra: object) -> TestResponse:
-        answer = self.client.get(path, **extra)  # type: ignore[arg-type] # headers only
+    def get(self, path: str, **extra: Any) -> TestResponse:
+        answer = self.client.get(path, **extra)
         answer.get_data()
         answer.close()
-        if found := re.search(r'name="csrf" value="([^"]+)"', answer.text if "html" in (answer.content_type or "") else ""):
+        if found := re.search(
+            r'name="csrf" value="([^"]+)"', answer.text if "html" in (answer.content_type or "") else ""
+        ):
             self.token = found[1]
         return answer
 
-    def post(self, path: str, data: Mapping[str, str] | None = None, **extra: object) -> TestResponse:
-        return self.client.post(path, data={"csrf": self.token, **(data or {})}, **extra)  # type: ignore[arg-type]
+    def post(self, path: str, data: Mapping[str, str] | None = None, **extra: Any) -> TestResponse:
+        return self.client.post(path, data={"csrf": self.token, **(data or {})}, **extra)
 
     def log_in(self, name: str = "ann", password: str = "") -> TestResponse:
         self.get("/login")

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.office import TextWorker, doubt, row, sheet
+from support.office import TextWorker, doubt, office_settings, row, sheet
 from support.processes import Installation, wait_until
-from web.conftest import WebOffice, office_settings
+from web.conftest import WebOffice
 from web.painted import PaintingWorker
 
 if TYPE_CHECKING:

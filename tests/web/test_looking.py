@@ -11,8 +11,8 @@ import openpyxl
 import pytest
 
 from sheetwatch.ledger.browse import RowSearch, find_rows
-from support.office import doubt, row, sheet
-from web.conftest import WebOffice, office_settings
+from support.office import doubt, office_settings, row, sheet
+from web.conftest import WebOffice
 from web.painted import PaintingWorker, sheet_jpeg
 
 if TYPE_CHECKING:
