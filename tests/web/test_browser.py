@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+pytest.importorskip("flask", reason="the operator's pages are not installed here (pip install 'sheetwatch[web]')")
+
 from support.office import TextWorker, doubt, office_settings, row, sheet
 from support.processes import Installation, wait_until
-from web.conftest import WebOffice
 from web.painted import PaintingWorker
+from web.web_office import WebOffice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import openpyxl
 import pytest
 
+pytest.importorskip("flask", reason="the operator's pages are not installed here (pip install 'sheetwatch[web]')")
+
 from sheetwatch.ledger.browse import RowSearch, find_rows
 from support.office import doubt, office_settings, row, sheet
-from web.conftest import WebOffice
 from web.painted import PaintingWorker, sheet_jpeg
+from web.web_office import WebOffice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

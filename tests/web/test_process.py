@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytest.importorskip("flask", reason="the operator's pages are not installed here (pip install 'sheetwatch[web]')")
+
 from sheetwatch.ledger import open_reviews
 from support.office import doubt
 from support.processes import Installation, environment, wait_until
@@ -23,7 +25,7 @@ from support.processes import Installation, environment, wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from web.conftest import WebOffice
+    from web.web_office import WebOffice
 
 
 def free_port() -> int:

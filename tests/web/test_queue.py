@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytest.importorskip("flask", reason="the operator's pages are not installed here (pip install 'sheetwatch[web]')")
+
 from sheetwatch.domain import Alternative, EnvironmentFault, Reading, State
 from sheetwatch.ledger import open_reviews
 from sheetwatch.service import decisions, lock
@@ -17,7 +19,7 @@ from sheetwatch.web.place import VIA
 from support.office import TEMPLATE, doubt, row, sheet
 
 if TYPE_CHECKING:
-    from web.conftest import WebOffice
+    from web.web_office import WebOffice
 
 ACCEPT = "/review/{}/accept"
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytest.importorskip("flask", reason="the operator's pages are not installed here (pip install 'sheetwatch[web]')")
+
 from sheetwatch.templates import load_outline
 from support.office import TEMPLATE, doubt
 
 if TYPE_CHECKING:
     from sheetwatch.domain import Template
-    from web.conftest import WebOffice
+    from web.web_office import WebOffice
 
 FORM = """
 version: 1

@@ -9,6 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+
+pytest.importorskip("flask", reason="the operator's pages are not installed here (pip install 'sheetwatch[web]')")
+
 from flask.sessions import SecureCookieSessionInterface
 
 from sheetwatch.domain import ConfigError, UsageError, Web
@@ -18,12 +21,12 @@ from sheetwatch.web.app import create_app
 from sheetwatch.web.passwords import PasswordHash, load_password, write_password
 from sheetwatch.web.session import load_key
 from support.office import doubt
-from web.conftest import ADDRESS, Visitor
+from web.web_office import ADDRESS, Visitor
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from web.conftest import WebOffice
+    from web.web_office import WebOffice
 
 PASSWORD = "four words in row"  # noqa: S105 - a test's
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"

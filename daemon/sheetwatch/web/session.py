@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import structlog
 from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 
@@ -206,7 +207,7 @@ def log_in() -> tuple[str, int] | Response:
     session.permanent = True
     session.update(name=name, since=here().clock.now().isoformat(), seal=_guard().seal)
     csrf_token()
-    current_app.logger.info("%s logged in", name)
+    structlog.get_logger().info("operator_logged_in", name=name, address=request.remote_addr)
     return redirect(url_for("today.show"), 303)
 
 
@@ -221,6 +222,7 @@ def _refused(password: str) -> str | None:
         return f"Too many wrong passwords. Please try again in {max(1, round(wait_s))} seconds."
     with guard.one_at_a_time:  # each takes 32 MiB and a tenth of a second
         if not guard.password.fits(password):
+            structlog.get_logger().warning("login_refused", address=address)
             return "This is not the password."
     guard.throttle.succeeded(address)
     return None
