@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 HOURS = 24
 WIDTH, HEIGHT = 720, 150
-_LEFT, _BOTTOM, _TOP = 34, 20, 12
+_LEFT, _BOTTOM, _TOP = 44, 26, 18
 _KINDS = ("row", "review", "dropped")
 _STEPS = (1, 2, 5)
 

@@ -128,7 +128,10 @@ if (form) {
     clearTimeout(waiting);
     waiting = setTimeout(check, PAUSE_MS);
   });
-  form.addEventListener("focusin", (event) => mark(fieldOf(event.target)));
+  form.addEventListener("focusin", (event) => {
+    mark(fieldOf(event.target));
+    event.target.closest("fieldset")?.scrollIntoView({ block: "nearest" });
+  });
   form.addEventListener("click", (event) => {
     const button = event.target.closest(".choice");
     if (!button) return;
