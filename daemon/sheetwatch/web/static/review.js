@@ -106,6 +106,7 @@ function save() {
   }
   if (saving) return;
   saving = true;
+  clearTimeout(waiting);
   document.getElementById("accept").disabled = true;
   HTMLFormElement.prototype.submit.call(form);
 }
