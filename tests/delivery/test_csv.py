@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import errno
 import io
 import os
 import stat
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -20,11 +20,12 @@ from sheetwatch.delivery import rolling
 from sheetwatch.delivery.rolling import Delivered, Known, Surprise, deliver
 from sheetwatch.delivery.rows import SheetRow, confidence_text, csv_line, harmless, header_line, row_line
 from sheetwatch.domain import Field, FieldKind
-from sheetwatch.files import DurabilityError, write_atomically
+from sheetwatch.files import DurabilityError, free_names, move_new, move_to_free, sweep, write_atomically
 from sheetwatch.names import plain_text, safe_stem, safe_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 HEADER = "h\n"
 
@@ -133,6 +134,13 @@ def test_what_somebody_altered_is_kept_aside(book: Book, found: str) -> None:
     assert aside.read_text() == found
 
 
+def test_a_file_too_large_for_any_memory_is_kept_aside_unread(book: Book) -> None:
+    book.add("1\n")
+    os.truncate(book.path, 1 << 42)
+    (aside,) = book.add("2\n").kept_aside
+    assert aside.stat().st_size == 1 << 42
+
+
 def test_every_altered_state_is_kept(book: Book) -> None:
     book.add("1\n")
     for number in (1, 2, 3):
@@ -236,7 +244,23 @@ def test_a_program_that_saves_all_the_time_is_met_later(book: Book, monkeypatch:
             deliver(book.path, book.known, ["2\n"])
     book.add("2\n")
     kept = [path.read_bytes() for path in sorted(book.path.parent.glob("*.altered-*"))]
-    assert kept == [b"mine"] + [b"mine again"] * 5
+    assert kept == [b"mine again"] * 6
+
+
+def test_what_was_found_is_told_after_a_full_disk_too(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    book.add("1\n")
+    book.path.write_bytes(b"mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", refuse)
+        with pytest.raises(OSError, match="No space"):
+            book.add("2\n")
+    assert book.path.read_bytes() == b"mine"
+    done = book.add("2\n")
+    assert done.surprise is Surprise.ALTERED
+    assert [path.read_bytes() for path in done.kept_aside] == [b"mine"]
 
 
 def replace_with(path: Path, data: bytes) -> bool:
@@ -260,15 +284,43 @@ def wait_for_another_tick(path: Path) -> None:
             return
 
 
-def test_without_hard_links_a_file_is_made_all_the_same(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Path) -> None:
-        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+class OldKernel:
+    """One that cannot refuse to rename over a file, as NFS cannot."""
 
-    monkeypatch.setattr(Path, "hardlink_to", refuse)
-    book.add("1\n")
-    with pytest.raises(FileExistsError):
-        files.create_atomically(book.path, b"mine")
-    assert [path.name for path in book.path.parent.iterdir()] == ["exam.csv"]
+    def renameat2(self, *_: object) -> int:
+        ctypes.set_errno(errno.EINVAL)
+        return -1
+
+
+@pytest.mark.parametrize("kernel", [files._KERNEL, OldKernel()], ids=["new", "old"])
+def test_nothing_is_ever_moved_over_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kernel: object) -> None:
+    monkeypatch.setattr(files, "_KERNEL", kernel)
+    for name in ("a.csv", "b.csv", "link.csv"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "link.csv").unlink()
+    (tmp_path / "link.csv").symlink_to("nowhere")
+    for taken in ("b.csv", "link.csv"):
+        with pytest.raises(FileExistsError):
+            move_new(tmp_path / "a.csv", tmp_path / taken)
+    assert move_to_free(tmp_path / "a.csv", free_names(tmp_path / "b.csv")).name == "b-2.csv"
+    assert {path.name for path in tmp_path.iterdir()} == {"b.csv", "b-2.csv", "link.csv"}
+    assert (tmp_path / "b.csv").read_text() == "b.csv"
+
+
+@pytest.mark.parametrize("name", ["n" * 251 + ".jpg", "ü" * 125 + ".jpg", "😀" * 62 + ".jpeg", "x." + "ü" * 126])
+def test_numbers_are_put_behind_whole_characters(tmp_path: Path, name: str) -> None:
+    for number, place in zip(range(2, 13), free_names(tmp_path / name), strict=False):
+        place.name.encode()
+        write_atomically(place, b"x")
+        assert number == 2 or place.stem.endswith(f"-{number - 1}")
+
+
+def test_a_folder_under_a_temporary_name_is_somebodys(tmp_path: Path) -> None:
+    (tmp_path / ".sheetwatch-a.txt").mkdir()
+    (tmp_path / ".sheetwatch-old").write_text("x")
+    write_atomically(tmp_path / "a.txt", b"x")
+    sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".sheetwatch-a.txt", "a.txt"]
 
 
 def test_a_failed_write_leaves_no_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ Everything: SHEETWATCH_FAULTS=full python -m pytest -s tests/faults/test_disk_fi
 
 from __future__ import annotations
 
+import errno
 import resource
 import signal
 from typing import TYPE_CHECKING
@@ -12,10 +13,14 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from sheetwatch.ledger import Ledger
+from sheetwatch.service.site import LEDGER_NAME
 from support.amount import amount
 from support.disks import bound, fill, mount, mounted, needs_mounts, unmount
-from support.office_hours import open_office
-from support.processes import wait_until
+from support.office import Office as DeskOffice
+from support.office import office_settings, row, sheet
+from support.office_hours import Systemd, open_office
+from support.processes import SETTINGS, TEXT_DAEMON, Installation, wait_until
 from support.strace import attached, injected, needs_strace
 
 if TYPE_CHECKING:
@@ -26,7 +31,8 @@ if TYPE_CHECKING:
 
 FOLDERS = ["results", "review", "archive", "state"]
 ROUNDS = amount(1, 5)
-FULL_S = amount(1, 45)  # the longest pause between two tries is 30 s
+FULL_S = amount(1, 35)  # until the pauses between two tries are as long as they get
+FEW_ROWS = SETTINGS + "rolling: {max_rows: 3}\n"  # some rows find room in the file's last page; a new file does not
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -48,7 +54,7 @@ def go_through(office: Office, folder: Path, count: int) -> None:
 @needs_mounts
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_disk_fills_up_and_is_freed(tmp_path: Path, name: str) -> None:
-    with mounted(tmp_path / name, size="1m"), open_office(tmp_path) as office:
+    with mounted(tmp_path / name, size="1m"), open_office(tmp_path, FEW_ROWS) as office:
         for _ in range(ROUNDS):
             go_through(office, tmp_path / name, count=4)
         office.verify_commands()
@@ -121,3 +127,52 @@ def test_a_share_vanishes_while_a_scan_is_claimed(tmp_path: Path) -> None:
             print(f"claim cut short: read {office.wait_until_done():.1f} s after the share was back")
             office.verify()
         office.verify_commands()
+
+
+@needs_mounts
+def test_a_disk_that_is_full_at_the_start_is_waited_for(tmp_path: Path) -> None:
+    """Even to look into the ledger, SQLite needs some space beside it."""
+    with mounted(tmp_path / "state", size="1m"):
+        place = Installation(tmp_path)
+        Ledger.open(tmp_path / "state" / LEDGER_NAME).close()
+        (tmp_path / "state" / "daemon.lock").touch()
+        ballast = fill(tmp_path / "state")
+        assert place.start(str(TEXT_DAEMON), str(place.config), "--once").wait(60) == 75
+        with Systemd(tmp_path / "notify2") as systemd:
+            process = place.start(str(TEXT_DAEMON), str(place.config), NOTIFY_SOCKET=systemd.address)
+            try:
+                wait_until(lambda: "check the disk's space" in systemd.status)
+                assert "READY=1" in systemd.heard
+                place.drop("a.tif", sheet(row(1)))
+                ballast.unlink()
+                wait_until(lambda: len(place.csv_lines()) == 1)
+            finally:
+                process.terminate()
+                assert process.wait(60) == 0
+
+
+@needs_mounts
+def test_a_log_that_cannot_be_folded_pauses_intake_and_undoes_nothing(tmp_path: Path) -> None:
+    """The write-ahead log has room of its own on a full disk: commits go well, folding it into the ledger does not."""
+    with mounted(tmp_path / "state", size="8m"), DeskOffice(office_settings(tmp_path)) as office:
+        make_room_in_the_log(office.ledger)
+        office.worker.fault = OSError(errno.EIO, "not yet")
+        office.drop("a.jpg", sheet(*(row(number) for number in range(60))))
+        office.run_for(12)
+        ballast = fill(tmp_path / "state")
+        office.worker.fault = None
+        office.run_for(40)
+        assert office.service.faults.current[0].stage == "state"
+        ballast.unlink()
+        assert office.settle(60).rows == 60
+        assert not office.service.faults.current
+        assert len(office.csv_lines()) == len(office.logged("page_read")) == 60
+
+
+def make_room_in_the_log(ledger: Ledger) -> None:
+    """A log is written from its beginning again once it was folded."""
+    with ledger.transaction() as tx:
+        tx.execute("CREATE TABLE t (x)")
+    for _ in range(40):
+        with ledger.transaction() as tx:
+            tx.execute("INSERT INTO t VALUES (zeroblob(30000))")

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ERRORS = ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EACCES"]
-WRITING = "write,pwrite64,ftruncate,rename,unlink,mkdir,rmdir,utimensat"
-KINDS = ["openat", "write", "pwrite64", "rename", "unlink", "mkdir", "ftruncate", "utimensat", "newfstatat",
-         "getdents64", "pread64", "read", "unlinkat", "statfs", "access", "faccessat2", "lseek"]  # fmt: skip
+WRITING = "write,pwrite64,ftruncate,rename,renameat2,unlink,mkdir,rmdir,utimensat"
+KINDS = ["openat", "write", "pwrite64", "rename", "renameat2", "unlink", "mkdir", "ftruncate", "utimensat",
+         "newfstatat", "getdents64", "pread64", "read",
+         "unlinkat", "statfs", "access", "faccessat2", "lseek"]  # fmt: skip
 BURST = 3
 FAULT_S = amount(2, 20)
 

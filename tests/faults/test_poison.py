@@ -125,7 +125,7 @@ def test_a_damaged_file_ends_in_review_with_a_reason(form: Path, tmp_path: Path)
 @pytest.mark.timeout(3600)
 def test_a_damaged_sheet_never_gives_a_wrong_row(form: Path, accepted: list[Accepted], tmp_path: Path) -> None:
     ends, truth = [], dict(accepted[0].values)
-    for name, end in try_damaged(form, sheet_scans(accepted[0].grey), amount(30, 1_000), tmp_path / "scan"):
+    for name, end in try_damaged(form, sheet_scans(accepted[0].grey), amount(12, 1_000), tmp_path / "scan"):
         assert end.codes or dict(end.values) == truth, f"{name}: {end.values}"
         ends.append(end)
     tell("damaged sheets", ends)
@@ -136,9 +136,9 @@ def test_a_damaged_sheet_never_gives_a_wrong_row(form: Path, accepted: list[Acce
 def test_a_bomb_costs_its_own_page(form: Path, poison: dict[str, bytes], tmp_path: Path) -> None:
     told: list[End] = []
     with pool_of(form) as pool:
-        for name, data in poison.items():
+        for name in sorted(poison)[:: amount(4, 1)]:
             path = tmp_path / name
-            path.write_bytes(data)
+            path.write_bytes(poison[name])
             ends = try_file(pool, path)
             for end in ends:
                 check(name, end)
@@ -146,7 +146,7 @@ def test_a_bomb_costs_its_own_page(form: Path, poison: dict[str, bytes], tmp_pat
                 assert name not in FROM_HEADERS or end.codes == (ReasonCode.TOO_LARGE,), f"{name}: {end}"
             told += ends
             path.unlink()
-    assert len(told) >= len(poison)
+    assert len(told) >= len(poison) // amount(4, 1)
     tell("bombs", told)
 
 
@@ -180,8 +180,8 @@ def test_the_daemon_reads_good_sheets_among_poison(
     accepted: list[Accepted], poison: dict[str, bytes], tmp_path: Path
 ) -> None:
     place, rng, seeds = Installation(tmp_path, YAML), seeded(6), seed_scans()
-    bad = {name: poison[name] for name in (*TELLING, *rng.sample(sorted(poison), amount(7, 40)))}
-    for number in range(amount(15, 100)):
+    bad = {name: poison[name] for name in (*TELLING, *rng.sample(sorted(poison), amount(3, 40)))}
+    for number in range(amount(8, 100)):
         kind, data = damaged(seeds, rng)
         bad[f"{number} {kind.partition('.')[0]}.tif"] = data
     for name, data in bad.items():

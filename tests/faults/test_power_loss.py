@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 _CUTS_OF_A_DAY = amount(10, 150)
 _BAD_ENDS = amount(1, 20)
 _REFUSALS = amount(14, 1000)
-_EFFECTS = {"pwrite64", "fsync", "fdatasync", "rename", "unlink", "unlinkat", "mkdir", "rmdir", "ftruncate"}
+_EFFECTS = {"pwrite64", "fsync", "fdatasync", "rename", "renameat2", "unlink", "unlinkat", "mkdir", "rmdir",
+            "ftruncate"}  # fmt: skip
 
 
 @dataclass

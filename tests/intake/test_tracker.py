@@ -88,10 +88,10 @@ def test_the_name_used_again_is_another_file() -> None:
     assert tracked.ready(now_s=9) == [seen(inode=2)]
 
 
-def test_a_file_left_alone_is_tried_again_much_later() -> None:
+def test_a_file_set_aside_is_tried_again_much_later() -> None:
     tracked = tracker()
     tracked.observe([seen()], now_s=0)
-    tracked.leave_alone(seen(), now_s=6)
+    tracked.set_aside(seen(), now_s=6)
     assert tracked.settling == 0
     assert not tracked.ready(now_s=60)
     assert tracked.ready(now_s=66) == [seen()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import sqlite3
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -35,7 +37,7 @@ def claim(ledger: Ledger, page_count: int = 1, sha256: str = "x") -> int:
     with ledger.transaction() as tx:
         scan = scans.begin_claim(tx, new).scan
     with ledger.transaction() as tx:
-        scans.finish_claim(tx, scan, drop_duplicates=False, at=AT)
+        scans.finish_claim(tx, scan, mtime_ns=1, drop_duplicates=False, at=AT)
     return scan
 
 
@@ -84,6 +86,42 @@ def _fail_half_way(ledger: Ledger) -> None:
     with ledger.transaction() as tx:
         tx.execute("UPDATE pages SET attempts = 9")
         raise ZeroDivisionError
+
+
+def test_a_fold_that_the_disk_refuses_undoes_no_commit(ledger: Ledger) -> None:
+    """The log has room left, the file has none: what was committed stands, and the fold is tried again."""
+    with ledger.transaction() as tx:
+        tx.execute("CREATE TABLE t (x)")
+        tx.execute("INSERT INTO t VALUES (zeroblob(1000000))")
+    for _ in range(40):
+        insert(ledger, 1)
+    size_bytes = ledger.path.stat().st_size
+    assert size_bytes > 1000000, "it was folded"
+    with no_file_longer_than(size_bytes):
+        for _ in range(45):
+            insert(ledger, 4000)
+        with pytest.raises(EnvironmentFault, match="check the disk"):
+            ledger.fold_when_due()
+    with ledger.reading() as tx:
+        assert tx.execute("SELECT count(*) FROM t").fetchone()[0] == 86
+    ledger.fold_when_due()
+    assert ledger.path.stat().st_size > size_bytes
+
+
+def insert(ledger: Ledger, size_bytes: int) -> None:
+    with ledger.transaction() as tx:
+        tx.execute("INSERT INTO t VALUES (zeroblob(?))", (size_bytes,))
+
+
+@contextlib.contextmanager
+def no_file_longer_than(size_bytes: int) -> Iterator[None]:
+    """As on a full disk: what is there can be overwritten, and nothing gets longer."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_csv_files_roll_at_their_size_and_with_other_columns(ledger: Ledger) -> None:

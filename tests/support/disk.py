@@ -218,6 +218,8 @@ class Disk:
         (source, old), (target, new) = self._place(call.path(0)), self._place(call.path(1))
         self._name((source, old, None), (target, new, source.entries[old]))
 
+    _renameat2 = _rename
+
     def _unlink(self, call: Recorded) -> None:
         folder, name = self._place(call.path(0))
         self._name((folder, name, None))

@@ -61,7 +61,7 @@ class Installation:
         return answer
 
     def csv_lines(self) -> list[str]:
-        files = sorted((self.base / "results").glob("*.csv"))
+        files = sorted((self.base / "results").glob("[!.]*.csv"))  # none that is being written
         return [line for file in files for line in file.read_text().splitlines()[1:]]
 
     def names(self, folder: str) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import create_atomically, fsync, is_taken, move, named, write_all
+from sheetwatch.files import fsync, is_taken, move_to_free, named, numbered, rename_new, write_all, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,16 +75,17 @@ def deliver(path: Path, known: Known, lines: Sequence[str]) -> Delivered:
     base = before or known.header.encode()
     if not is_taken(path):
         return _make(path, base + new, Surprise.MISSING if before else None)
-    seen, found = _read(path)
+    seen, found = _read(path, len(base) + len(new))
     if _is_torn(found, base, new) and (done := _append(path, seen, len(base), new)):
         return done
     return _make(path, base + new, Surprise.ALTERED)
 
 
-def _read(path: Path) -> tuple[str, bytes | None]:
-    """What lies under the name: how it looks, and its content; None for a folder, a link or a pipe."""
+def _read(path: Path, longest_bytes: int) -> tuple[str, bytes | None]:
+    """What lies under the name: how it looks, and its content; None for a folder, a link, a pipe, or far too much."""
     status = path.lstat()
-    return _fingerprint(status), path.read_bytes() if stat.S_ISREG(status.st_mode) else None
+    is_ours = stat.S_ISREG(status.st_mode) and status.st_size <= longest_bytes
+    return _fingerprint(status), path.read_bytes() if is_ours else None
 
 
 def _is_torn(content: bytes | None, base: bytes, new: bytes) -> bool:
@@ -123,17 +124,23 @@ def _overwrite(descriptor: int, at_byte: int, new: bytes) -> None:
 
 
 def _make(path: Path, whole: bytes, surprise: Surprise | None) -> Delivered:
-    """Write the whole file; keep aside what lies there, and what a program puts there this moment."""
+    """Write the whole file; keep aside what lies there, and what a program puts there this moment.
+
+    Written first: a full disk then leaves what was found in its place, to be found again.
+    """
     kept_aside: list[Path] = []
-    status = None
-    while status is None:
-        if is_taken(path):
-            kept_aside.append(_keep_aside(path))
-        try:
-            status = create_atomically(path, whole)
-        except FileExistsError:
-            if len(kept_aside) >= _MOST_AT_ONCE:
-                raise
+
+    def put(temporary: Path, _: Path) -> None:
+        while is_taken(temporary):
+            if is_taken(path):
+                kept_aside.append(_keep_aside(path))
+            try:
+                rename_new(temporary, path)
+            except FileExistsError:
+                if len(kept_aside) >= _MOST_AT_ONCE:
+                    raise
+
+    status = write_atomically(path, whole, put)
     return Delivered(
         size_bytes=len(whole),
         fingerprint=_fingerprint(status),
@@ -143,11 +150,7 @@ def _make(path: Path, whole: bytes, surprise: Surprise | None) -> Delivered:
 
 
 def _keep_aside(path: Path) -> Path:
-    number = 1
-    while is_taken(aside := path.with_name(f"{path.stem}.altered-{number}{path.suffix}")):
-        number += 1
-    move(path, aside)
-    return aside
+    return move_to_free(path, numbered(path.with_stem(f"{path.stem}.altered"), first=1))
 
 
 def _fingerprint(status: os.stat_result) -> str:

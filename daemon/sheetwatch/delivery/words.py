@@ -1,4 +1,4 @@
-"""The text <stem>.review.txt: why a page waits, and what an operator can do, in plain words."""
+"""The texts beside a page in review: why it waits, and why an answer came too late or to an older sheet; what to do."""
 
 from __future__ import annotations
 

@@ -15,8 +15,18 @@ if TYPE_CHECKING:
 
 _SCAN_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".pdf", ".heic", ".heif"}
 _TRANSFER_SUFFIXES = {".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart"}
-_TEMPORARY_SUFFIXES = {*_TRANSFER_SUFFIXES, ".swp", ".lock"}
-_SYSTEM_NAMES = {"thumbs.db", "desktop.ini", "@eadir", "lost+found", "system volume information", "$recycle.bin"}
+_LOCK_SUFFIXES = {".swp", ".lock"}
+_SYSTEM_NAMES = {
+    "thumbs.db",
+    "desktop.ini",
+    "@eadir",
+    "lost+found",
+    "system volume information",
+    "$recycle.bin",
+    "#recycle",
+    "#snapshot",  # file servers keep earlier states of the whole share there: scans that were read long ago
+    "~snapshot",
+}
 _DEEPEST = 32
 
 
@@ -94,14 +104,19 @@ class _Walk:
             found = list(entries)
         for entry in found:
             try:
-                if not is_temporary(entry.name):
-                    self._look_at(entry, gives=gives, depth=depth)
-                elif _suffix_of(entry.name) in _TRANSFER_SUFFIXES and entry.is_file(follow_symlinks=False):
-                    self.listing.unfinished.append(_seen(entry))
+                self._meet(entry, gives=gives, depth=depth)
             except FileNotFoundError:
                 continue  # gone between the listing and the look
             except OSError as error:
                 self._leave(Path(entry.path), f"it cannot be looked at: {error.strerror}")
+
+    def _meet(self, entry: os.DirEntry[str], *, gives: bool, depth: int) -> None:
+        """A folder is watched whatever its name promises; a file whose name says "not yet" waits for another name."""
+        is_folder = entry.is_dir(follow_symlinks=False)
+        if not (_is_hidden(entry.name) if is_folder else is_temporary(entry.name)):
+            self._look_at(entry, gives=gives, depth=depth)
+        elif _is_of_transfer(entry.name) and entry.is_file(follow_symlinks=False):
+            self.listing.unfinished.append(_seen(entry))
 
     def _look_at(self, entry: os.DirEntry[str], *, gives: bool, depth: int) -> None:
         path = Path(entry.path)
@@ -142,13 +157,16 @@ def _why_not(path: Path, status: os.stat_result, is_ours: Callable[[str], bool],
 
 def is_temporary(name: str) -> bool:
     """Whether a name says "not yet": hidden, a lock, or a part of a transfer."""
-    lower = name.lower()
-    return (
-        lower.startswith((".", "~", TEMPORARY_PREFIX))
-        or lower.endswith("~")
-        or lower in _SYSTEM_NAMES
-        or _suffix_of(lower) in _TEMPORARY_SUFFIXES
-    )
+    return _is_hidden(name) or _is_of_transfer(name) or _suffix_of(name) in _LOCK_SUFFIXES
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a name belongs to the system, or to us: nobody expects it to be read."""
+    return name.startswith((".", TEMPORARY_PREFIX)) or name.lower() in _SYSTEM_NAMES
+
+
+def _is_of_transfer(name: str) -> bool:
+    return name.startswith("~") or name.endswith("~") or _suffix_of(name) in _TRANSFER_SUFFIXES
 
 
 def _suffix_of(name: str) -> str:

@@ -8,6 +8,7 @@ change, and is then given up.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -24,7 +25,7 @@ class _Phase(Enum):
     SETTLING = auto()
     PROBING = auto()
     INCOMPLETE = auto()
-    LEFT_ALONE = auto()
+    SET_ASIDE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,13 @@ class _Waiting:
 class Tracker:
     """The files of the inboxes between the first look at them and their being taken up."""
 
-    def __init__(self, *, settle_s: float, incomplete_after_s: float) -> None:
+    def __init__(self, *, settle_s: float, incomplete_after_s: float = math.inf) -> None:
         self._files: dict[Path, _Waiting] = {}
         self._phases: Counter[_Phase] = Counter()
         self._waits = {
             _Phase.SETTLING: settle_s,
             _Phase.INCOMPLETE: incomplete_after_s,
-            _Phase.LEFT_ALONE: incomplete_after_s,
+            _Phase.SET_ASIDE: incomplete_after_s,
         }
         self._next_due_s: float | None = None
 
@@ -63,7 +64,7 @@ class Tracker:
         settled = [
             waiting
             for waiting in self._files.values()
-            if waiting.phase in {_Phase.SETTLING, _Phase.LEFT_ALONE}
+            if waiting.phase in {_Phase.SETTLING, _Phase.SET_ASIDE}
             and now_s - waiting.since_s >= self._waits[waiting.phase]
         ]
         settled.sort(key=lambda waiting: (waiting.since_s, waiting.seen.mtime_ns, waiting.seen.path))
@@ -87,15 +88,15 @@ class Tracker:
         if self.is_current(seen):
             self._wait(_Waiting(seen, self._files[seen.path].since_s, _Phase.INCOMPLETE))
 
-    def leave_alone(self, seen: Seen, *, now_s: float, pause_s: float | None = None) -> None:
-        """The file cannot be taken up; it waits for a change, and is tried again after a pause.
+    def set_aside(self, seen: Seen, *, now_s: float, pause_s: float | None = None) -> None:
+        """The file is done with, or cannot be taken up: it waits for a change, and is ready again after a pause.
 
         `pause_s`: None is `incomplete_after_s`.
         """
         if self.is_current(seen):
-            longest_s = self._waits[_Phase.LEFT_ALONE]
+            longest_s = self._waits[_Phase.SET_ASIDE]
             early_s = 0.0 if pause_s is None else max(0.0, longest_s - pause_s)
-            self._wait(_Waiting(seen, now_s - early_s, _Phase.LEFT_ALONE))
+            self._wait(_Waiting(seen, now_s - early_s, _Phase.SET_ASIDE))
 
     def again(self, seen: Seen, *, now_s: float) -> None:
         """Begin to wait for the file afresh."""
@@ -124,7 +125,7 @@ class Tracker:
     @property
     def waiting(self) -> int:
         """How many files wait in the inboxes, incomplete ones included."""
-        return len(self._files) - self._phases[_Phase.LEFT_ALONE]
+        return len(self._files) - self._phases[_Phase.SET_ASIDE]
 
     def _put(self, waiting: _Waiting) -> None:
         self._phases[self._files[waiting.seen.path].phase] -= 1

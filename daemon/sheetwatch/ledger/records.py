@@ -95,7 +95,7 @@ class NewScan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A scan in the state `claiming`: `source` is owed a move to the work file."""
+    """A scan in the state `claiming`: `source`, as it was opened, is owed a move to the work file."""
 
     scan: int
     scan_id: str
@@ -103,6 +103,7 @@ class Claim:
     suffix: str
     size_bytes: int
     mtime_ns: int
+    sha256: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +235,10 @@ class ReviewFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledScan:
-    """A scan whose pages are all settled; `archived_as` once its place in the archive is chosen."""
+    """A scan whose pages are all settled; `archived_as` once its place in the archive is chosen.
+
+    `size_bytes`, `mtime_ns`: of the work file when it was taken.
+    """
 
     scan: int
     scan_id: str

@@ -12,7 +12,7 @@ CREATE TABLE scans (
     name TEXT NOT NULL,                -- the file's name, plain text
     suffix TEXT NOT NULL,
     size_bytes INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,         -- as it was opened; from its claim on, of the work file
     sha256 TEXT,
     page_count INTEGER NOT NULL,
     problem TEXT,                      -- a reason as JSON: why it could not be opened
@@ -129,6 +129,7 @@ COLUMNS = (("pages", "sheet", "TEXT"),)  # the picture of the sheet alone, as JS
 INDEXES = """
 CREATE INDEX IF NOT EXISTS scans_duplicates ON scans (duplicate_of) WHERE duplicate_of IS NOT NULL;
 CREATE INDEX IF NOT EXISTS scans_replacing ON scans (replaces_page) WHERE replaces_page IS NOT NULL;
+CREATE INDEX IF NOT EXISTS scans_archive_names ON scans (archived_as) WHERE archived_as IS NOT NULL;
 CREATE INDEX IF NOT EXISTS pages_files ON pages (read_from);
 CREATE INDEX IF NOT EXISTS reviews_pages ON reviews (page);
 CREATE INDEX IF NOT EXISTS csv_files_days ON csv_files (day);

@@ -46,7 +46,7 @@ class Ledger:
         self._connection = connection
         self._inode = path.stat().st_ino
         self._fsync_failed = False
-        self._commits = 0
+        self._commits_to_fold = 0
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -101,7 +101,10 @@ class Ledger:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """One change of state: on the disk when the block has ended, undone when it raises."""
+        """One change of state: on the disk when the block has ended, undone when it raises.
+
+        A DurabilityError alone leaves it open which of the two; the process ends, and the next one looks.
+        """
         with self._noting_failed_fsync(), translated(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -111,13 +114,27 @@ class Ledger:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
-            self._fold_now_and_then()
+        self._commits_to_fold += 1
+        self._fold_after_commit()
 
-    def _fold_now_and_then(self) -> None:
-        """Fold the log into the file; SQLite would do it by itself, and keep silent when an fsync fails there."""
-        self._commits += 1
-        if self._commits % _FOLD_AFTER_COMMITS == 0:
-            self._connection.execute(_FOLD)
+    def _fold_after_commit(self) -> None:
+        """Only a failed fsync is raised: the caller would take anything else for a change that was not committed."""
+        try:
+            self.fold_when_due()
+        except DurabilityError:
+            raise
+        except Exception:  # noqa: BLE001, S110 - still due, so it is tried again, and told by who calls `fold_when_due`
+            pass
+
+    def fold_when_due(self) -> None:
+        """Fold the log into the file; SQLite would do it by itself, and keep silent when an fsync fails there.
+
+        Raises EnvironmentFault, LedgerError, DurabilityError; nothing is lost by that, the log only gets longer.
+        """
+        if self._commits_to_fold >= _FOLD_AFTER_COMMITS:
+            with self._noting_failed_fsync(), translated(self.path):
+                self._connection.execute(_FOLD)
+            self._commits_to_fold = 0
 
     @contextlib.contextmanager
     def _noting_failed_fsync(self) -> Iterator[None]:

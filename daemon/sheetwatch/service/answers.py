@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pwd
 import stat
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from sheetwatch.delivery import review_folder
 from sheetwatch.delivery.answers import AnswerError, Discard, read_answer
 from sheetwatch.domain import SheetwatchError, UsageError
+from sheetwatch.files import sha256_of
 from sheetwatch.intake.listing import Seen, is_temporary
 from sheetwatch.intake.tracker import Tracker
 from sheetwatch.ledger import OpenReview, reviews
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from sheetwatch.service.site import Site
 
 VIA = "review CSV"
-_LARGEST_SHEET_BYTES = 1_000_000
 
 
 class Answers:
@@ -34,7 +33,7 @@ class Answers:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._tracker = Tracker(settle_s=site.settings.watch.settle_s, incomplete_after_s=float("inf"))
+        self._tracker = Tracker(settle_s=site.settings.watch.settle_s)
         self._present: Collection[str] = ()
         self._misnamed: set[str] = set()
 
@@ -69,7 +68,7 @@ class Answers:
             return reviews.open_files(tx)
 
     def _take_settled(self, seen: Seen) -> None:
-        """Take a sheet, and leave it alone from then on; one that a fault of the system kept back is tried again."""
+        """Take a sheet, and set it aside until it changes; one that a fault of the system kept back is tried again."""
         stem = plain_text(seen.path.name.removesuffix(review_folder.SHEET))
         with self._site.ledger.reading() as tx:
             review, closed = reviews.find_review(tx, stem), reviews.closed_with_stem(tx, stem)
@@ -85,11 +84,11 @@ class Answers:
             raise
         except Exception:  # one sheet that we have a bug for must not end the daemon again and again
             self._site.log.exception("program_fault", path=plain_text(str(seen.path)))
-        self._tracker.leave_alone(seen, now_s=self._site.clock.monotonic_s())
+        self._tracker.set_aside(seen, now_s=self._site.clock.monotonic_s())
 
     def _take_one(self, path: Path, review: OpenReview) -> None:
         status = path.stat()
-        if status.st_size > _LARGEST_SHEET_BYTES:
+        if status.st_size > review_folder.LARGEST_SHEET_BYTES:
             self._refuse(review, "the file is far too large for an answer")
             return
         try:
@@ -99,7 +98,7 @@ class Answers:
             return
         if review_folder.is_untouched(data, review.sheet_sha256):
             return
-        sheet_sha256 = hashlib.sha256(data).hexdigest()
+        sheet_sha256 = sha256_of(data)
         who = Decider(at=self._site.clock.now(), by=_name_of(status), via=VIA, sheet_sha256=sheet_sha256)
         try:
             self._decide(review, data, who)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sheetwatch.delivery.review_folder import stem_of_leftover
 from sheetwatch.domain import EnvironmentFault, ReasonCode, SheetwatchError
+from sheetwatch.files import written_ns
 from sheetwatch.intake import claim as moves
 from sheetwatch.intake.folders import Root
 from sheetwatch.intake.listing import LeftAlone, Seen, look
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 
 # A step of the loop stays short, however many files were given up at the same time.
 _GIVEN_UP_AT_ONCE = 20
-
-
+# When a file that the system refused is tried again: a share's bad moment is over by then.
 _SOON_S = 10.0
 
 
@@ -55,7 +55,8 @@ class Arrivals:
         watch = site.settings.watch
         self._roots = [Root.of("inbox", inbox) for inbox in site.settings.inbox]
         self._tracker = Tracker(settle_s=watch.settle_s, incomplete_after_s=watch.incomplete_after_s)
-        self._unfinished = Tracker(settle_s=watch.incomplete_after_s, incomplete_after_s=float("inf"))
+        self._unfinished = Tracker(settle_s=watch.incomplete_after_s)
+        self._told_unfinished: set[Seen] = set()
         self._queue: deque[Seen] = deque()
         self._given_up: deque[Seen] = deque()
         self._probes: dict[Seen, Future[Probe]] = {}
@@ -73,6 +74,11 @@ class Arrivals:
     def waiting(self) -> int:
         """How many files wait in the inboxes."""
         return self._tracker.waiting
+
+    @property
+    def giving_up(self) -> bool:
+        """Whether an incomplete file has waited long enough: it is taken up at the next look."""
+        return bool(self._given_up or self._tracker.given_up(now_s=self._site.clock.monotonic_s()))
 
     @property
     def settling(self) -> int:
@@ -128,10 +134,11 @@ class Arrivals:
 
     def _note_unfinished(self, now_s: float) -> None:
         """Say once what lies there under a name of transfers, and is no longer written: perhaps a client died."""
-        for seen in self._unfinished.ready(now_s=now_s):
-            self._unfinished.probing(seen)
+        settled = self._unfinished.ready(now_s=now_s)
+        for seen in (seen for seen in settled if seen not in self._told_unfinished):
             why = "its name says that it is not whole yet; rename it, or remove it"
             self._site.log.warning("left_alone", path=plain_text(str(seen.path)), reason=why)
+        self._told_unfinished = set(settled)
 
     def open_next(self, slots: int) -> None:
         """Have settled files opened by the workers; one that failed there before only when nothing else is read."""
@@ -160,7 +167,7 @@ class Arrivals:
                 self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
                 raise
             except Exception:  # one scan that we have a bug for must not end the daemon again and again
-                self._tracker.leave_alone(seen, now_s=self._site.clock.monotonic_s())
+                self._tracker.set_aside(seen, now_s=self._site.clock.monotonic_s())
                 self._site.log.exception("program_fault", path=plain_text(str(seen.path)))
         given_up = [self._given_up.popleft() for _ in range(min(len(self._given_up), _GIVEN_UP_AT_ONCE))]
         for seen in given_up:
@@ -212,14 +219,14 @@ class Arrivals:
             self._leave_alone(seen, error)
             return
         except FileNotFoundError:
-            taken = False
-        if not taken:
+            taken = None
+        if taken is None:
             self.finish_claims()  # finds it in the inbox, and cancels
             self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
             return
         self._tracker.taken(seen)
         self._failed_once.discard(seen)
-        self._finish(claim)
+        self._finish(claim, taken)
 
     def _leave_alone(self, seen: Seen, error: OSError) -> None:
         """One file that the system refuses keeps nobody waiting; an inbox that it refuses is a fault.
@@ -231,7 +238,7 @@ class Arrivals:
         first = seen not in self._refused
         self._refused = {one for one in self._refused if self._tracker.is_current(one)} | {seen}
         now_s = self._site.clock.monotonic_s()
-        self._tracker.leave_alone(seen, now_s=now_s, pause_s=_SOON_S if first else None)
+        self._tracker.set_aside(seen, now_s=now_s, pause_s=_SOON_S if first else None)
         if first:
             self._site.log.warning("left_alone", path=plain_text(str(seen.path)), reason=error.strerror)
 
@@ -281,8 +288,8 @@ class Arrivals:
             work_file = self._site.work_file(claim.scan_id, claim.suffix)
             if work_file.exists() and self._is_away(claim.source):
                 continue  # nobody can know yet whether a copied scan lies there still, to come in a second time
-            if moves.recover(claim.source, work_file, size_bytes=claim.size_bytes, mtime_ns=claim.mtime_ns):
-                self._finish(claim)
+            if found := moves.recover(_as_claimed(claim), work_file):
+                self._finish(claim, found)
             else:
                 with self._site.ledger.transaction() as tx:
                     scans.cancel_claim(tx, claim.scan)
@@ -297,11 +304,16 @@ class Arrivals:
             return True
         return False
 
-    def _finish(self, claim: Claim) -> None:
+    def _finish(self, claim: Claim, taken: os.stat_result) -> None:
         with self._site.ledger.transaction() as tx:
             drop_duplicates = self._site.settings.duplicates == "drop"
-            scans.finish_claim(tx, claim.scan, drop_duplicates=drop_duplicates, at=self._site.clock.now())
+            at, mtime_ns = self._site.clock.now(), written_ns(taken)
+            scans.finish_claim(tx, claim.scan, mtime_ns=mtime_ns, drop_duplicates=drop_duplicates, at=at)
         self._site.log.info("scan_claimed", scan_id=claim.scan_id, source=plain_text(str(claim.source)))
+
+
+def _as_claimed(claim: Claim) -> moves.Claimed:
+    return moves.Claimed(source=claim.source, size_bytes=claim.size_bytes, mtime_ns=claim.mtime_ns, sha256=claim.sha256)
 
 
 def _stem(name: str) -> str:

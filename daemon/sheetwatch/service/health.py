@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sheetwatch.domain import EnvironmentFault
+from sheetwatch.names import plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sheetwatch.service.clock import Clock
 
 _FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 30.0
+_LONGEST_PAUSE_S = 15.0  # two stages in a row may have to be tried before a scan is read; that within 30 s
 _HEALTH_NAME = "health.json"
 _HEALTH_BYTES = 4096
 _MENDS = {
@@ -55,7 +56,7 @@ class Fault:
 
 
 class Faults:
-    """Runs stages; keeps account of those that fail, and tries them again after 1, 2, 4, ... 30 s."""
+    """Runs stages; keeps account of those that fail, and tries them again after 1, 2, 4, ... 15 s."""
 
     def __init__(self, clock: Clock, log: structlog.typing.FilteringBoundLogger) -> None:
         self._clock = clock
@@ -73,7 +74,7 @@ class Faults:
         try:
             tried = action()
         except (EnvironmentFault, OSError) as error:
-            self._failed(stage, _in_words(error))
+            self._failed(stage, plain_text(_in_words(error)))
         else:
             if tried is not False:
                 self._worked(stage)
@@ -129,6 +130,19 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[str, ...] = ()
 
 
+def health_of(state: str, since: datetime, faults: Iterable[Fault], notices: tuple[str, ...] = ()) -> Health:
+    """What this process says of itself."""
+    return Health(
+        pid=os.getpid(),
+        state=state,
+        since=since.astimezone().isoformat(timespec="seconds"),
+        faults=tuple(
+            f"{fault.stage}: {fault.message} (since {fault.since.astimezone():%Y-%m-%d %H:%M:%S})" for fault in faults
+        ),
+        notices=notices,
+    )
+
+
 class HealthFile:
     """A file of a fixed size, written in place, so that it can be written on a full disk; only on changes."""
 
@@ -140,16 +154,29 @@ class HealthFile:
         """Say how it goes; a folder that cannot be written must not matter here."""
         if health == self._last:
             return
-        told = health
-        while len(data := msgspec.json.encode(health)) > _HEALTH_BYTES and health.notices:
-            health = msgspec.structs.replace(health, notices=health.notices[1:])
         with contextlib.suppress(OSError):
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                os.pwrite(descriptor, data[:_HEALTH_BYTES].ljust(_HEALTH_BYTES), 0)
-                self._last = told
+                os.pwrite(descriptor, _fitting(health).ljust(_HEALTH_BYTES), 0)
+                self._last = health
             finally:
                 os.close(descriptor)
+
+
+def _fitting(health: Health) -> bytes:
+    """As JSON, the texts cut as far as the size of the file demands."""
+    data, longest = msgspec.json.encode(health), _HEALTH_BYTES
+    while len(data) > _HEALTH_BYTES and longest:
+        longest //= 2
+        faults, notices = ([_cut(text, longest) for text in texts] for texts in (health.faults, health.notices))
+        data = msgspec.json.encode(msgspec.structs.replace(health, faults=tuple(faults), notices=tuple(notices)))
+    return data
+
+
+def _cut(text: str, longest: int) -> str:
+    """The beginning says what, the end why, and how to mend it."""
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]} ... {text[len(text) - half :]}"
 
 
 def read_health(state: Path) -> Health | None:

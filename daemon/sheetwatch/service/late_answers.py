@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sheetwatch.delivery import review_folder
@@ -10,6 +11,7 @@ from sheetwatch.ledger import reviews
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from sheetwatch.ledger import OpenReview
     from sheetwatch.ledger.records import ReviewFiles
@@ -17,26 +19,25 @@ if TYPE_CHECKING:
 
 
 def keep_after_decision(site: Site, closed: ReviewFiles) -> None:
-    """The page was decided, and its sheet says something that nobody took. Raises OSError."""
-    if _says_more(site, closed.stem, closed.sheet_sha256):
-        with site.ledger.reading() as tx:
-            why = reviews.decision_in_words(tx, closed.review)
-        _keep(site, closed.stem, why, lambda kept: answered_too_late(closed.stem, kept, why))
+    """The page was decided, and a sheet of it says something that nobody took. Raises OSError.
+
+    Some who move a page back into the inbox move its filled-in sheet with it.
+    """
+    for folder in (site.settings.review, closed.returned_to):
+        if folder and review_folder.says_more(folder, closed.stem, closed.sheet_sha256):
+            with site.ledger.reading() as tx:
+                why = reviews.decision_in_words(tx, closed.review)
+            _keep(site, folder, closed.stem, why, partial(answered_too_late, closed.stem, why=why))
 
 
 def keep_before_placing(site: Site, review: OpenReview) -> None:
     """A new sheet is about to be written where one lies that somebody filled in. Raises OSError."""
-    if _says_more(site, review.stem, review.sheet_sha256):
+    if review_folder.says_more(site.settings.review, review.stem, review.sheet_sha256):
         why = "the sheet is written anew"
-        _keep(site, review.stem, why, lambda kept: answered_an_older_sheet(review.stem, kept))
+        text = partial(answered_an_older_sheet, review.stem)
+        _keep(site, site.settings.review, review.stem, why, text)
 
 
-def _says_more(site: Site, stem: str, known_sha256: str | None) -> bool:
-    """Whether a sheet lies there that is neither as we wrote it nor as we took it."""
-    sheet_sha256 = review_folder.sheet_sha256(site.settings.review, stem)
-    return sheet_sha256 not in {None, known_sha256}
-
-
-def _keep(site: Site, stem: str, why: str, text: Callable[[str], str]) -> None:
-    kept = review_folder.keep_late(site.settings.review, stem, text)
+def _keep(site: Site, found_in: Path, stem: str, why: str, text: Callable[[str], str]) -> None:
+    kept = review_folder.keep_late(found_in, site.settings.review, stem, text)
     site.log.warning("answer_too_late", stem=stem, reason=why, kept=kept)

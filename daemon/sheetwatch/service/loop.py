@@ -43,6 +43,7 @@ class Service:
         self._worker = worker
         self._wake = Wake()
         self._stopping = False
+        self._is_clean = False
         self._forgot_on: date | None = None
         self._state = Root.of("state", site.settings.state)
         self.faults = Faults(site.clock, site.log)
@@ -50,7 +51,7 @@ class Service:
         self._lookout = Lookout(site)
         self.arrivals = Arrivals(site, worker, self._wake.set, self._lookout.watch)
         self.reading = Reading(site, worker, self._wake.set)
-        self.deliveries = Deliveries(site, self._voice.notice)
+        self.deliveries = Deliveries(site, self._voice.notice, self._voice.problem)
         self.answers = Answers(site)
 
     def __enter__(self) -> Self:
@@ -72,30 +73,40 @@ class Service:
 
         Raises EnvironmentFault with `once` when a folder fails, DurabilityError when an fsync did, LedgerError.
         """
-        clean_up(self._site)
         self._site.log.info("started", workers=self._worker.count, polls=self._lookout.polls, once=once)
         with self._signals():
             self._voice.ready()
             while not self._stopping and not (once and self._is_done()):
-                self.step()
+                self._turn()
                 if once and self.faults.current:
                     raise EnvironmentFault("; ".join(fault.message for fault in self.faults.current))
                 self._sleep()
             self._finish()
         self._site.log.info("stopped")
 
+    def _turn(self) -> None:
+        """A step, once what a killed process left half done is mended."""
+        if not self._is_clean:
+            self.faults.attempt("start", self._clean_up)
+            self._voice.tell(self.arrivals.waiting)
+        if self._is_clean:
+            self.step()
+
+    def _clean_up(self) -> None:
+        clean_up(self._site)
+        self._is_clean = True
+
     def step(self) -> None:
         """Do once, in order, everything that is owed or due."""
         attempt = self.faults.attempt
+        paused = self.faults.is_pausing(but=_GATES_NOTHING)  # what falls due within this step is tried in the next one
         attempt("state", self._finish_claims)
         self._worker.expire(now_s=self._site.clock.monotonic_s())
         attempt("reading", self.reading.collect)
-        attempt("results", self.deliveries.deliver_rows)
-        attempt("review", self.deliveries.deliver_reviews)
-        attempt("archive", self.deliveries.archive_scans)
+        self._deliver()
         if self._site.clock.monotonic_s() >= self._next_look_s():
             self._look()
-        if not self.faults.is_pausing(but=_GATES_NOTHING):
+        if not (paused or self.faults.is_pausing(but=_GATES_NOTHING)):
             attempt("claim", self.arrivals.take_opened)
             attempt("reading", self._hand_out)
         self._voice.tell(self.arrivals.waiting)
@@ -104,6 +115,7 @@ class Service:
         self._state.check()
         self._site.ledger.check_in_place()
         self.arrivals.finish_claims()
+        self._site.ledger.fold_when_due()
 
     def _next_look_s(self) -> float:
         due = [self.arrivals.next_due_s(), self.answers.next_due_s(), self.faults.next_due_s()]
@@ -144,15 +156,16 @@ class Service:
 
     def _sleep(self) -> None:
         now_s = self._site.clock.monotonic_s()
-        pause_s = min(_LEDGER_POLL_S, self._voice.speaks_every_s, self._next_look_s() - now_s)
+        due_s = self._next_look_s() if self._is_clean else self.faults.next_due_s() or now_s
+        pause_s = min(_LEDGER_POLL_S, self._voice.speaks_every_s, due_s - now_s)
         if self._wake.wait(max(0.0, pause_s), self._lookout.listens_to):
             self._lookout.hint()
 
     def _is_done(self) -> bool:
-        """Whether nothing is left that could be read or delivered now; incomplete files are left where they are."""
+        """Whether nothing is left that could be read or delivered now; files that may still grow stay."""
         if not self._lookout.has_looked or self.reading.busy or self.arrivals.probing:
             return False
-        if self.arrivals.settling or self.answers.settling:
+        if self.arrivals.settling or self.arrivals.giving_up or self.answers.settling:
             return False
         return not self._in_work() and owed(self._site.ledger).nothing
 
@@ -167,13 +180,14 @@ class Service:
         while self.reading.in_flight and self._site.clock.monotonic_s() < deadline_s:
             self._wake.wait(deadline_s - self._site.clock.monotonic_s())
             self.faults.attempt("reading", self.reading.collect)
-        for stage, action in (
-            ("results", self.deliveries.deliver_rows),
-            ("review", self.deliveries.deliver_reviews),
-            ("archive", self.deliveries.archive_scans),
-        ):
-            self.faults.attempt(stage, action)
+        if self._is_clean:
+            self._deliver()
         self._voice.stopped()
+
+    def _deliver(self) -> None:
+        self.faults.attempt("results", self.deliveries.deliver_rows)
+        self.faults.attempt("review", self.deliveries.deliver_reviews)
+        self.faults.attempt("archive", self.deliveries.archive_scans)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from sheetwatch.intake.folders import is_read_only, named_folders
 from sheetwatch.intake.listing import look
 from sheetwatch.ledger import Accounting, Ledger, Owed, SheetLine, accounting, last_sheets, owed
 from sheetwatch.service import lock
+from sheetwatch.service.attention import needs_a_person
 from sheetwatch.service.health import Health, read_health
 from sheetwatch.service.site import LEDGER_NAME
 
@@ -69,7 +70,11 @@ def report_with(settings: Settings, told: LedgerReport) -> StatusReport:
         owed=debts,
         inbox_files=sum(_files_in(inbox) for inbox in settings.inbox),
         last=told.last,
-        problems=(*faults, *_problems(settings, counts, debts, running=running)),
+        problems=(
+            *faults,
+            *_problems(settings, counts, debts, running=running),
+            *needs_a_person(settings.state),
+        ),
         notices=health.notices if health else (),
     )
 
