@@ -19,7 +19,7 @@ from flask import Blueprint, abort, current_app, flash, g, redirect, render_temp
 from flask.sessions import SecureCookieSessionInterface
 
 from sheetwatch.domain import ConfigError
-from sheetwatch.files import create_atomically, make_folder
+from sheetwatch.files import make_folder, rename_new, write_atomically
 from sheetwatch.names import plain_text
 from sheetwatch.web.place import here
 
@@ -136,7 +136,7 @@ def load_key(state: Path) -> bytes:
     try:
         with contextlib.suppress(FileExistsError):
             if not path.exists():
-                create_atomically(path, secrets.token_hex(_KEY_BYTES).encode())
+                write_atomically(path, secrets.token_hex(_KEY_BYTES).encode(), rename_new)
     finally:
         os.umask(before)
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
