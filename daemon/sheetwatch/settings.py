@@ -30,6 +30,7 @@ _RANGES: dict[Place, tuple[float, float]] = {
     ("rolling", "max_rows"): (1, 1_048_575),
     ("retention", "archive_days"): (0, 36_500),
     ("retention", "ledger_days"): (0, 36_500),
+    ("web", "undo_s"): (0, 3_600),
 }
 _FOLDERS = ("results", "archive", "review", "state", "model")
 _FOLDER_LISTS = ("inbox", "templates")

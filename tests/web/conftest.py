@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sheetwatch.domain import Web
 from support.office import office_settings
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[WebOffice]:
-    """Folders, ledger, fake workers and pages; closed at the end."""
+    """Folders, ledger, fake workers and pages; decisions are carried out at once; closed at the end."""
     from web.web_office import WebOffice  # noqa: PLC0415 - needs Flask; the tests' own modules skip without it
 
-    with WebOffice(settings=office_settings(tmp_path)) as office:
+    with WebOffice(settings=replace(office_settings(tmp_path), web=Web(undo_s=0))) as office:
         yield office

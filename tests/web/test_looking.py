@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 
 pytest.importorskip("flask", reason="the operator's pages are not installed here (pip install 'sheetwatch[web]')")
 
+from sheetwatch.domain import Web
 from sheetwatch.ledger.browse import RowSearch, find_rows
 from support.office import doubt, office_settings, row, sheet
 from web.painted import PaintingWorker, sheet_jpeg
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def painted(tmp_path: Path) -> Iterator[WebOffice]:
-    with WebOffice(settings=office_settings(tmp_path), worker=PaintingWorker()) as office:
+    with WebOffice(settings=replace(office_settings(tmp_path), web=Web(undo_s=0)), worker=PaintingWorker()) as office:
         yield office
 
 

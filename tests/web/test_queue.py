@@ -186,7 +186,7 @@ def test_nothing_that_cannot_be_committed_is_shown_as_saved(office: WebOffice, m
     review = office.in_review(doubt(3))
     ann = office.operator()
 
-    def refuse(*_: object) -> str:
+    def refuse(*_: object, **__: object) -> str:
         raise EnvironmentFault("the disk is full")
 
     monkeypatch.setattr(decisions, "accept", refuse)

@@ -77,13 +77,15 @@ class Log:
 class Web:
     """The operator's pages. Beyond this machine only with a password, or where `behind_proxy` says who asks for one.
 
-    `listen`: HOST:PORT. `hosts`: names, besides this machine's own, under which browsers ask for the pages.
+    `listen`: HOST:PORT. `hosts`: names, besides this machine's own, under which browsers ask for the pages. `undo_s`:
+    how long a decision may be undone before it is carried out.
     """
 
     listen: str = "127.0.0.1:8765"
     password_file: Path | None = None
     behind_proxy: bool = False
     hosts: tuple[str, ...] = ()
+    undo_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

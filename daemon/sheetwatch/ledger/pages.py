@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sheetwatch.ledger import held
 from sheetwatch.ledger.records import Decider, Form, NewRow, PageFacts, WorkPage
 from sheetwatch.ledger.scans import decode_problem, drop_page, settle_scans_of
 
@@ -59,11 +60,11 @@ def count_attempt(tx: Transaction, page: int) -> None:
 
 
 def key_holder(tx: Transaction, template: str, key_value: str) -> str | None:
-    """The sheet whose row has this key value already."""
+    """The sheet whose row has this key value already, or is about to have it: its decision is held."""
     row = tx.execute(
         "SELECT sheet_id FROM pages WHERE template = ? AND key_value = ? AND state = 'row'", (template, key_value)
     ).fetchone()
-    return None if row is None else str(row[0])
+    return held.key_holder(tx, template, key_value) if row is None else str(row[0])
 
 
 def record_row(tx: Transaction, page: int, facts: PageFacts, row: NewRow, *, max_rows: int, at: datetime) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sheetwatch.domain import Reading, Reason
+from sheetwatch.ledger import held
 from sheetwatch.ledger.records import Accounting, Form, Owed, PageState, SheetLine
 from sheetwatch.ledger.reviews import waiting_reviews
 
@@ -30,6 +31,7 @@ def accounting(ledger: Ledger) -> Accounting:
         dropped_by = dict(
             tx.execute("SELECT drop_cause, count(*) FROM pages WHERE state = 'dropped' GROUP BY drop_cause").fetchall()
         )
+        decided = held.count(tx)
         (rows,) = tx.execute("SELECT coalesce(sum(row_count), 0) FROM csv_files").fetchone()
     return Accounting(
         pages_in=pages_in,
@@ -38,6 +40,7 @@ def accounting(ledger: Ledger) -> Accounting:
         dropped=states.get("dropped", 0),
         in_work=states.get("work", 0),
         dropped_by=dropped_by,
+        decided=decided,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date  # noqa: TC003 - as below
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from sheetwatch.domain import Field, Reading, Reason, SheetPicture  # noqa: TC00
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date, datetime
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -273,7 +274,10 @@ class CsvFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounting:
-    """Promise 1: pages in = rows + review + dropped + in work. `dropped_by` splits the dropped by cause."""
+    """Promise 1: pages in = rows + review + dropped + in work. `dropped_by` splits the dropped by cause.
+
+    `decided`: so many of those in review are decided, which may be undone before it is carried out.
+    """
 
     pages_in: int
     rows: int
@@ -281,6 +285,7 @@ class Accounting:
     dropped: int
     in_work: int
     dropped_by: Mapping[str, int]
+    decided: int = 0
 
     @property
     def balanced(self) -> bool:

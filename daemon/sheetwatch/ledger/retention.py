@@ -24,6 +24,7 @@ INSERT INTO old SELECT id FROM scans WHERE returns_page IN (SELECT id FROM old_p
 DELETE FROM corrections WHERE page IN (SELECT id FROM old_pages);
 DELETE FROM rows WHERE page IN (SELECT id FROM old_pages);
 DELETE FROM csv_files WHERE row_count > 0 AND NOT EXISTS (SELECT 1 FROM rows WHERE rows.csv_file = csv_files.id);
+DELETE FROM decisions WHERE review IN (SELECT id FROM reviews WHERE page IN (SELECT id FROM old_pages));
 DELETE FROM reviews WHERE page IN (SELECT id FROM old_pages);
 UPDATE scans SET duplicate_of = NULL WHERE duplicate_of IN (SELECT id FROM old);
 UPDATE scans SET replaces_page = NULL WHERE replaces_page IN (SELECT id FROM old_pages);

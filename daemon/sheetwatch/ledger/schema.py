@@ -123,6 +123,24 @@ CREATE INDEX corrections_page ON corrections (page);
 # before them gets them when it is opened for writing, and keeps its version.
 COLUMNS = (("pages", "sheet", "TEXT"),)  # the picture of the sheet alone, as JSON
 
+# Tables that came later, for the same reason.
+TABLES = """
+CREATE TABLE IF NOT EXISTS decisions (  -- of the operator's pages, which may be undone before they are carried out
+    id INTEGER PRIMARY KEY,
+    review INTEGER NOT NULL REFERENCES reviews (id),
+    resolution TEXT NOT NULL CHECK (resolution IN ('corrected', 'discarded')),
+    answer TEXT NOT NULL,              -- the row, or why there is none, as JSON
+    decided_at TEXT NOT NULL,
+    decided_by TEXT NOT NULL,
+    via TEXT NOT NULL,
+    due_at TEXT NOT NULL,              -- from when on it is carried out
+    state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'done', 'undone')),
+    ended_at TEXT CHECK ((state = 'waiting') = (ended_at IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS decisions_waiting ON decisions (review) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS decisions_reviews ON decisions (review);
+"""
+
 # What a reference leads from is looked for whenever a row is deleted; without these, forgetting old scans would look
 # through every scan and page for each of them. They change nothing that a program can see, so a ledger made before
 # them gets them when it is opened, and keeps its version.

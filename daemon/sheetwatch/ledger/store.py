@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sheetwatch.domain import EnvironmentFault, LedgerError
 from sheetwatch.files import DurabilityError, fsync_folder, make_folder, write_anew
-from sheetwatch.ledger.schema import APPLICATION_ID, COLUMNS, INDEXES, SCHEMA, VERSION
+from sheetwatch.ledger.schema import APPLICATION_ID, COLUMNS, INDEXES, SCHEMA, TABLES, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -231,7 +231,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         _create(connection, path)
     _check_version(connection, path)
     _add_columns(connection)
-    connection.executescript(INDEXES)
+    connection.executescript(TABLES + INDEXES)
 
 
 def _write_log_anew(connection: sqlite3.Connection, path: Path) -> None:

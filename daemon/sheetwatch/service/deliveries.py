@@ -12,7 +12,7 @@ from sheetwatch.delivery.words import ReviewNote, review_text
 from sheetwatch.files import make_folder, remove_folder, written_ns
 from sheetwatch.intake.folders import Root
 from sheetwatch.ledger import CsvFile, OpenReview, retention, reviews, rows, scans
-from sheetwatch.service import late_answers
+from sheetwatch.service import decisions, late_answers
 from sheetwatch.service.clock import local_day
 from sheetwatch.service.site import PROGRAM, Site
 
@@ -45,10 +45,15 @@ class Deliveries:
         self._archive = Root.of("archive", settings.archive)
 
     def everything(self) -> None:
-        """All that is owed."""
+        """All that is owed, or due."""
+        self.carry_out_decisions()
         self.deliver_rows()
         self.deliver_reviews()
         self.archive_scans()
+
+    def carry_out_decisions(self) -> bool:
+        """Carry out what was decided on the operator's pages, and may not be undone any more."""
+        return decisions.carry_out_due(self._site)
 
     def deliver_rows(self) -> bool:
         """Append owed rows to their CSVs. Like the other stages, False when nothing is owed."""

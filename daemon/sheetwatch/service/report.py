@@ -91,7 +91,7 @@ def _problems(settings: Settings, counts: Accounting, debts: Owed, *, running: b
     problems = []
     if not counts.balanced:
         problems.append("the accounting does not balance; please report it, with a copy of the state folder")
-    if not running and (counts.in_work or not debts.nothing):
+    if not running and (counts.in_work or counts.decided or not debts.nothing):
         problems.append("work is left over and no daemon runs; start it: sheetwatch run")
     troubles = ((folder, _trouble(folder)) for _, folder in named_folders(settings))
     problems += [f"{folder} {trouble}" for folder, trouble in troubles if trouble]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from sheetwatch.delivery.answers import doubtful_fields, interpret
 from sheetwatch.domain import EnvironmentFault, UsageError
-from sheetwatch.ledger import DropCause, Form, Ledger, OpenReview, open_reviews, pages, require, reviews
+from sheetwatch.ledger import DropCause, Form, Ledger, OpenReview, held, open_reviews, pages, require, reviews
 from sheetwatch.ledger.records import Decider
 from sheetwatch.names import plain_text
 from sheetwatch.service import decisions, lock
@@ -22,24 +22,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sheetwatch.domain import Settings, Template
+    from sheetwatch.ledger.held import Held
+    from sheetwatch.service.clock import Clock
 
 VIA = "terminal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """A review desk. `via`: where it stands, kept with every decision."""
+    """A review desk. `via`: where it stands, kept with every decision; `hold_s`: how long one may be undone."""
 
     site: Site
     via: str = VIA
+    hold_s: float = 0.0
 
     @classmethod
-    def open(cls, settings: Settings, via: str = VIA) -> Self:
+    def open(cls, settings: Settings, via: str = VIA, *, hold_s: float = 0.0, clock: Clock | None = None) -> Self:
         """Open the ledger. Raises LedgerError when there is none yet."""
         path = settings.state / LEDGER_NAME
         require(path)
-        site = Site(settings=settings, ledger=Ledger.open(path), clock=SystemClock(), log=configure(settings.log))
-        return cls(site=site, via=via)
+        log = configure(settings.log)
+        site = Site(settings=settings, ledger=Ledger.open(path), clock=clock or SystemClock(), log=log)
+        return cls(site=site, via=via, hold_s=hold_s)
 
     def __enter__(self) -> Self:
         return self
@@ -67,16 +71,17 @@ class Desk:
                 raise UsageError(reviews.numbered_in_words(tx, number))
         return review
 
-    def key_holder(self, form: Form, values: Mapping[str, str]) -> str | None:
-        """The sheet whose row has the key that these canonical values name."""
+    def key_holder(self, form: Form, values: Mapping[str, str], but: str = "") -> str | None:
+        """The sheet, but for one, whose row has or will have the key that these canonical values name."""
         value = values.get(form.key or "")
         if not form.key or not value:
             return None
         with self.site.ledger.reading() as tx:
-            return pages.key_holder(tx, form.name, value)
+            holder = pages.key_holder(tx, form.name, value)
+        return None if holder == but else holder
 
     def accept(self, stem: str, values: Mapping[str, str], by: str, template: Template | None = None) -> str:
-        """Make the page a row. Returns the name of its CSV. Raises UsageError, AnswerError."""
+        """Make the page a row. Returns the name of its CSV, "" where it is held. Raises UsageError, AnswerError."""
         return self.accept_page(self.find(stem), values, by, template)
 
     def accept_page(
@@ -88,7 +93,7 @@ class Desk:
             raise UsageError(f"{review.stem}: template {form.name} has no field {', '.join(sorted(unknown))}")
         doubtful = doubtful_fields(form.fields, review.readings, review.reasons)
         answer = interpret(values, form.fields, review.readings, doubtful)
-        name = decisions.accept(self.site, review, form, answer, self._decider(by))
+        name = decisions.accept(self.site, review, form, answer, self._decider(by), hold_s=self.hold_s)
         self._deliver()
         return name
 
@@ -98,8 +103,17 @@ class Desk:
 
     def discard_page(self, review: OpenReview, by: str, cause: DropCause) -> None:
         """As `discard`, for a page that was found before, and saying why."""
-        decisions.discard(self.site, review, self._decider(by), cause)
+        decisions.discard(self.site, review, self._decider(by), cause, hold_s=self.hold_s)
         self._deliver()
+
+    def undo(self, decision: int, by: str) -> int:
+        """Take back what this operator decided. Returns the stay in review. Raises UsageError when it is too late."""
+        return decisions.undo(self.site, decision, by)
+
+    def held(self, by: str) -> list[Held]:
+        """What this operator may still undo, newest first."""
+        with self.site.ledger.reading() as tx:
+            return held.held_by(tx, by)
 
     def _decider(self, by: str) -> Decider:
         return Decider(at=self.site.clock.now(), by=by, via=self.via)

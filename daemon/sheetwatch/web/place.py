@@ -59,7 +59,7 @@ class Place:
 
     def desk(self) -> Desk:
         """A review desk, to decide at. Raises LedgerError when there is no ledger yet."""
-        return Desk.open(self.settings, via=VIA)
+        return Desk.open(self.settings, via=VIA, hold_s=self.settings.web.undo_s, clock=self.clock)
 
     def _make_current(self) -> None:
         """Open the ledger for writing once: one that an older program made then has all that we ask for."""

@@ -11,6 +11,7 @@ from flask import Blueprint, abort, flash, g, jsonify, redirect, render_template
 from sheetwatch.delivery.answers import AnswerError
 from sheetwatch.domain import ReasonCode, UsageError
 from sheetwatch.ledger import DropCause, Form, reviews
+from sheetwatch.web import undo
 from sheetwatch.web.answer import PREFIX, Posted, Task, checked, confirming_key, with_holder
 from sheetwatch.web.place import here
 from sheetwatch.web.session import operator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sheetwatch.ledger.records import WaitingLine
     from sheetwatch.service.terminal import Desk
     from sheetwatch.web.answer import Checked
+    from sheetwatch.web.undo import Undoable
 
 pages = Blueprint("queue", __name__, url_prefix="/review")
 ID = "int(max=9223372036854775807):number"
@@ -71,31 +73,32 @@ def begin() -> str | AnyResponse:
     """The first page that waits; without one, that nobody is needed."""
     with here().ledger() as ledger:
         queue = Queue.of(ledger, _order())
-    if queue.waiting:
-        return redirect(_page_url(queue.waiting[0].review, queue.order), 303)
+        if queue.waiting:
+            return redirect(_page_url(queue.waiting[0].review, queue.order), 303)
+        undoable = undo.mine(ledger)
     g.title = "Review"
-    return render_template("review_none.html")
+    return render_template("review_none.html", undoable=undoable)
 
 
 @pages.get("/all")
 def list_all() -> str:
     """All that waits, as a list."""
     with here().ledger() as ledger:
-        queue = Queue.of(ledger, _order())
+        queue, undoable = Queue.of(ledger, _order()), undo.mine(ledger)
     g.title = f"Review: {len(queue.waiting)} waiting"
-    return render_template("review_all.html", queue=queue, now=here().clock.now())
+    return render_template("review_all.html", queue=queue, undoable=undoable, now=here().clock.now())
 
 
 @pages.get(f"/<{ID}>")
 def show(number: int) -> str | AnyResponse:
     """One page, to be answered."""
     with here().ledger() as ledger:
-        queue = Queue.of(ledger, _order())
+        queue, undoable = Queue.of(ledger, _order()), undo.mine(ledger)
         try:
             review = _found(ledger, number)
         except UsageError as error:
             return _told(error, queue.after(number), queue.order)
-    return _page(_task(review, _other_form()), queue)
+    return _page(_task(review, _other_form()), queue, undoable)
 
 
 @pages.post(f"/<{ID}>/check")
@@ -120,19 +123,20 @@ def accept(number: int) -> str | tuple[str, int] | AnyResponse:
         if task.form is None:
             abort(400, "Choose the form of this page first.")
         found, said = checked(task, posted), task.said(posted)
-        found = with_holder(found, task.form, desk.key_holder(task.form, found.values))
+        found = with_holder(found, task.form, desk.key_holder(task.form, found.values, review.sheet_id))
         if _must_ask_again(task, posted, found):
-            return _page(task, queue, posted, found), 422
-        if found.mark and task.form.key and desk.key_holder(task.form, found.values):
+            return _page(task, queue, undo.mine(desk.site.ledger), posted, found), 422
+        if found.mark and task.form.key and desk.key_holder(task.form, found.values, review.sheet_id):
             said = confirming_key(said, task.form, found)
         try:
             name = desk.accept_page(task.review, said, operator(), task.outline if review.form != task.form else None)
         except AnswerError as error:  # what a person can mend; in the same words as in the terminal
             flash(str(error), "problem")
-            return _page(task, queue, posted, found), 422
+            return _page(task, queue, undo.mine(desk.site.ledger), posted, found), 422
         except UsageError as error:
             return _told(error, queue.after(number), queue.order)
-    flash(f"Saved: {review.stem} is a row of {name}.", "saved")
+    where = f"is a row of {name}" if name else f"becomes a row of {task.form.name}"
+    flash(f"Saved: {review.stem} {where}.", "saved")
     return _go_on(queue.after(number), queue.order)
 
 
@@ -210,7 +214,13 @@ def _task(review: OpenReview, other: Template | None) -> Task:
     return Task(review=blank, form=form, outline=other)
 
 
-def _page(task: Task, queue: Queue, posted: Posted | None = None, found: Checked | None = None) -> str:
+def _page(
+    task: Task,
+    queue: Queue,
+    undoable: Sequence[Undoable],
+    posted: Posted | None = None,
+    found: Checked | None = None,
+) -> str:
     review, numbers = task.review, [line.review for line in queue.waiting]
     lines = task.lines(posted, found.problems if found else {})
     following = queue.after(review.review)
@@ -224,6 +234,7 @@ def _page(task: Task, queue: Queue, posted: Posted | None = None, found: Checked
         clear=[line for line in lines if not line.doubtful],
         general=[reason for reason in review.reasons if reason.field is None],
         found=found,
+        undoable=undoable,
         objections=found.objections if found and not (found.open or found.problems) else (),
         posted=posted,
         prefix=PREFIX,

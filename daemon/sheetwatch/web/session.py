@@ -19,7 +19,7 @@ from flask import Blueprint, abort, current_app, flash, g, redirect, render_temp
 from flask.sessions import SecureCookieSessionInterface
 
 from sheetwatch.domain import ConfigError
-from sheetwatch.files import make_folder, rename_new, write_atomically
+from sheetwatch.files import make_folder, move_new, remove, write_atomically
 from sheetwatch.names import plain_text
 from sheetwatch.web.place import here
 
@@ -134,9 +134,8 @@ def load_key(state: Path) -> bytes:
     make_folder(state)
     before = os.umask(0o077)
     try:
-        with contextlib.suppress(FileExistsError):
-            if not path.exists():
-                write_atomically(path, secrets.token_hex(_KEY_BYTES).encode(), rename_new)
+        if not path.exists():
+            _make_key(path)
     finally:
         os.umask(before)
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
@@ -145,6 +144,15 @@ def load_key(state: Path) -> bytes:
     if len(key) < 2 * _KEY_BYTES:
         raise ConfigError(f"{path}: the key that signs sessions is damaged; remove it, and start again")
     return key
+
+
+def _make_key(path: Path) -> None:
+    """Under a name of its own first: another process may make one this moment, and the first wins."""
+    mine = path.with_name(f"{path.name}-{secrets.token_hex(8)}")
+    write_atomically(mine, secrets.token_hex(_KEY_BYTES).encode())
+    with contextlib.suppress(FileExistsError):
+        move_new(mine, path)
+    remove(mine)
 
 
 def who() -> str | None:
