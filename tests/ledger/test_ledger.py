@@ -160,7 +160,7 @@ def test_owed_rows_are_delivered_in_order_and_once(ledger: Ledger) -> None:
     with ledger.transaction() as tx:
         (file,) = rows.files_with_owed_rows(tx)
         lines = rows.owed_lines(tx, file.csv_file)
-        rows.delivered(tx, file.csv_file, lines=2, size_bytes=99, fingerprint="f")
+        rows.delivered(tx, file.csv_file, lines[:2], size_bytes=99, fingerprint="f")
     assert len(lines) == 3
     with ledger.reading() as tx:
         assert rows.owed_lines(tx, file.csv_file) == lines[2:]

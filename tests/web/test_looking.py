@@ -86,7 +86,7 @@ def test_rows_are_found_by_what_stands_in_them(office: WebOffice) -> None:
     older = ann.get("/results/").text.split("before=")[1].split('"')[0]
     assert ann.get(f"/results/?before={older}").text.count("<tr") == 22
     page = ann.get("/results/71").text
-    assert "was 7, ann" in page
+    assert "7 to 8, ann" in page
     assert ann.get("/results/999").status_code == 404
 
 

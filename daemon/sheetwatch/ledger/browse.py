@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from sheetwatch.ledger.store import Ledger
+    from sheetwatch.ledger.store import Ledger, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +62,16 @@ class Changed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowDetail:
-    """Everything about one row. `folder` and `suffix` lead to its scan in work, `archived_as` to it in the archive."""
+    """Everything about one row. `text`: its line; `changes`: oldest first.
 
+    `folder` and `suffix` lead to its scan in work, `archived_as` to it in the archive.
+    """
+
+    page: int
+    text: str
     line: RowLine
+    key: str | None
+    template_revision: str
     fields: tuple[Field, ...]
     readings: Mapping[str, Reading]
     changes: tuple[Changed, ...]
@@ -99,8 +106,9 @@ _ROWS = (
 _FOUND = (
     f"{_ROWS} WHERE (:template IS NULL OR csv_files.template = :template)"  # noqa: S608 - constants
     " AND (:day IS NULL OR csv_files.day = :day) AND (:text IS NULL OR rows.line LIKE :text ESCAPE '!')"
-    " AND (:corrected IS NULL OR :corrected = EXISTS (SELECT 1 FROM reviews WHERE reviews.page = rows.page"
-    " AND resolution = 'corrected')) AND (:before IS NULL OR rows.id < :before)"
+    " AND (:corrected IS NULL OR :corrected = (EXISTS (SELECT 1 FROM reviews WHERE reviews.page = rows.page"
+    " AND resolution = 'corrected') OR EXISTS (SELECT 1 FROM corrections WHERE corrections.page = rows.page)))"
+    " AND (:before IS NULL OR rows.id < :before)"
     " ORDER BY rows.id DESC LIMIT :limit"
 )
 
@@ -128,21 +136,33 @@ def _escaped(text: str) -> str:
 def row_detail(ledger: Ledger, number: int) -> RowDetail | None:
     """One row with what was read and what was changed."""
     with ledger.reading() as tx:
-        row = tx.execute(
-            _ROWS.replace(
-                "pages.sheet_id",
-                "pages.*, files.scan_id AS folder, files.suffix, files.archived_as, files.page_count, forms.form",
-            )
-            + " JOIN scans AS files ON files.id = pages.read_from LEFT JOIN forms ON forms.template = pages.template"
-            " AND forms.revision = pages.template_revision WHERE rows.id = ?",
-            (number,),
-        ).fetchone()
-        if row is None:
-            return None
-        changes = tuple(_changed(one) for one in tx.execute("SELECT * FROM corrections WHERE page = ?", (row["id"],)))
+        return row_detail_in(tx, number)
+
+
+def row_detail_in(tx: Transaction, number: int) -> RowDetail | None:
+    """As `row_detail`, within a transaction."""
+    row = tx.execute(
+        _ROWS.replace(
+            "pages.sheet_id",
+            "pages.*, files.scan_id AS folder, files.suffix, files.archived_as, files.page_count, forms.form",
+        )
+        + " JOIN scans AS files ON files.id = pages.read_from LEFT JOIN forms ON forms.template = pages.template"
+        " AND forms.revision = pages.template_revision WHERE rows.id = ?",
+        (number,),
+    ).fetchone()
+    if row is None:
+        return None
+    changes = tuple(
+        _changed(one) for one in tx.execute("SELECT * FROM corrections WHERE page = ? ORDER BY id", (row["id"],))
+    )
+    form = msgspec.json.decode(row["form"], type=Form) if row["form"] else None
     return RowDetail(
+        page=row["id"],
+        text=row["line"],
         line=_row_line(row),
-        fields=msgspec.json.decode(row["form"], type=Form).fields if row["form"] else (),
+        key=form.key if form else None,
+        template_revision=row["template_revision"] or "",
+        fields=form.fields if form else (),
         readings=msgspec.json.decode(row["readings"], type=dict[str, Reading]),
         changes=changes,
         sheet=None if row["sheet"] is None else msgspec.json.decode(row["sheet"], type=SheetPicture),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sheetwatch.ledger import held
+from sheetwatch.ledger.corrections import add
 from sheetwatch.ledger.records import Decider, Form, NewRow, PageFacts, WorkPage
 from sheetwatch.ledger.scans import decode_problem, drop_page, settle_scans_of
 
@@ -108,11 +109,7 @@ def correct(
         "UPDATE pages SET template = ?, template_revision = ?, decided_at = ? WHERE id = ?",
         (form.name, form.revision, who.at.isoformat(), page),
     )
-    tx.executemany(
-        "INSERT INTO corrections (page, field, was, became, corrected_at, corrected_by, via)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(page, item.field, item.was, item.became, who.at.isoformat(), who.by, who.via) for item in corrections],
-    )
+    add(tx, page, corrections, who)
     name = _add_row(tx, page, row, max_rows)
     settle_scans_of(tx, page)
     return name

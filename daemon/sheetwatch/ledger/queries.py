@@ -49,7 +49,7 @@ def owed(ledger: Ledger) -> Owed:
     with ledger.reading() as tx:
         return Owed(
             claims=_count(tx, "scans WHERE state = 'claiming'"),
-            rows=_count(tx, "rows WHERE delivered = 0"),
+            rows=_count(tx, "rows WHERE delivered = 0") + _corrections_owed(tx),
             reviews=_count(tx, "reviews WHERE state IN ('opening', 'closing')"),
             archive=_count(tx, "scans WHERE state = 'settled'"),
         )
@@ -58,6 +58,13 @@ def owed(ledger: Ledger) -> Owed:
 def _count(tx: Transaction, what: str) -> int:
     (count,) = tx.execute(f"SELECT count(*) FROM {what}").fetchone()  # noqa: S608 - constants of this module
     return int(count)
+
+
+def _corrections_owed(tx: Transaction) -> int:
+    """Rows that stand in their CSV as they were; none in a ledger that an older program made."""
+    if not _count(tx, "pragma_table_info('rows') WHERE name = 'written'"):
+        return 0
+    return _count(tx, "rows WHERE written IS NOT NULL")
 
 
 def open_reviews(ledger: Ledger) -> list[OpenReview]:
@@ -69,7 +76,8 @@ def open_reviews(ledger: Ledger) -> list[OpenReview]:
 _SHEETS = (
     "SELECT pages.*, scans.name AS source_name, csv_files.name AS csv_name,"
     " (SELECT stem FROM reviews WHERE reviews.page = pages.id ORDER BY reviews.id DESC LIMIT 1) AS stem,"
-    " EXISTS (SELECT 1 FROM reviews WHERE reviews.page = pages.id AND resolution = 'corrected') AS corrected"
+    " EXISTS (SELECT 1 FROM reviews WHERE reviews.page = pages.id AND resolution = 'corrected')"
+    " OR EXISTS (SELECT 1 FROM corrections WHERE corrections.page = pages.id) AS corrected"
     " FROM pages JOIN scans ON scans.id = pages.scan LEFT JOIN rows ON rows.page = pages.id"
     " LEFT JOIN csv_files ON csv_files.id = rows.csv_file"
 )

@@ -267,6 +267,7 @@ class CsvFile:
 
     csv_file: int
     name: str
+    day: str
     header: str
     delivered_bytes: int
     fingerprint: str | None

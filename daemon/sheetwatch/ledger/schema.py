@@ -121,7 +121,10 @@ CREATE INDEX corrections_page ON corrections (page);
 
 # Columns that came later: table, name, type. A program that does not know them never asks for them, so a ledger made
 # before them gets them when it is opened for writing, and keeps its version.
-COLUMNS = (("pages", "sheet", "TEXT"),)  # the picture of the sheet alone, as JSON
+COLUMNS = (
+    ("pages", "sheet", "TEXT"),  # the picture of the sheet alone, as JSON
+    ("rows", "written", "TEXT"),  # the line that stands in the CSV still, where the row was corrected since
+)
 
 # Tables that came later, for the same reason.
 TABLES = """
@@ -150,6 +153,7 @@ CREATE INDEX IF NOT EXISTS scans_replacing ON scans (replaces_page) WHERE replac
 CREATE INDEX IF NOT EXISTS scans_archive_names ON scans (archived_as) WHERE archived_as IS NOT NULL;
 CREATE INDEX IF NOT EXISTS pages_files ON pages (read_from);
 CREATE INDEX IF NOT EXISTS reviews_pages ON reviews (page);
+CREATE INDEX IF NOT EXISTS rows_rewritten ON rows (csv_file) WHERE written IS NOT NULL;
 CREATE INDEX IF NOT EXISTS csv_files_days ON csv_files (day);
 -- For the accounting, which counts everything:
 CREATE INDEX IF NOT EXISTS scans_counted ON scans (state, page_count) WHERE returns_page IS NULL;

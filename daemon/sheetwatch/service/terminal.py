@@ -11,7 +11,7 @@ from sheetwatch.domain import EnvironmentFault, UsageError
 from sheetwatch.ledger import DropCause, Form, Ledger, OpenReview, held, open_reviews, pages, require, reviews
 from sheetwatch.ledger.records import Decider
 from sheetwatch.names import plain_text
-from sheetwatch.service import decisions, lock
+from sheetwatch.service import corrections, decisions, lock
 from sheetwatch.service.attention import Attention
 from sheetwatch.service.clock import SystemClock
 from sheetwatch.service.deliveries import Deliveries
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sheetwatch.domain import Settings, Template
+    from sheetwatch.ledger import Correction
+    from sheetwatch.ledger.browse import RowDetail
     from sheetwatch.ledger.held import Held
     from sheetwatch.service.clock import Clock
 
@@ -105,6 +107,10 @@ class Desk:
         """As `discard`, for a page that was found before, and saying why."""
         decisions.discard(self.site, review, self._decider(by), cause, hold_s=self.hold_s)
         self._deliver()
+
+    def correct_row(self, detail: RowDetail, values: Mapping[str, str], by: str) -> list[Correction]:
+        """Change a row that was written; the daemon sees to its CSV. See `corrections.correct`. Raises UsageError."""
+        return corrections.correct(self.site, detail, values, self._decider(by))
 
     def undo(self, decision: int, by: str) -> int:
         """Take back what this operator decided. Returns the stay in review. Raises UsageError when it is too late."""

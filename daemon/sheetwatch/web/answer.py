@@ -173,8 +173,8 @@ class Checked:
 
     @property
     def mark(self) -> str:
-        """Changes with the objections, so that nobody overrules one that was not shown."""
-        return hashlib.sha256("\n".join(self.objections).encode()).hexdigest()[:16] if self.objections else ""
+        """Of the objections."""
+        return mark_of(self.objections)
 
 
 def checked(task: Task, posted: Posted) -> Checked:
@@ -246,6 +246,16 @@ def _sums_hold(outline: Template | None, reasons: Sequence[Reason], unknown: set
     if any(reason.code is ReasonCode.SUM_MISMATCH for reason in reasons):
         return False
     return None if unknown else True
+
+
+def objections_to(outline: Template | None, values: Mapping[str, str]) -> tuple[str, ...]:
+    """What the form's rules say against a whole sheet's canonical values, in words."""
+    return tuple(_words(reason) for reason in _against(outline, values, set()))
+
+
+def mark_of(objections: Sequence[str]) -> str:
+    """Changes with the objections, so that nobody overrules one that was not shown; empty without any."""
+    return hashlib.sha256("\n".join(objections).encode()).hexdigest()[:16] if objections else ""
 
 
 def _words(reason: Reason) -> str:

@@ -46,6 +46,13 @@ class Outlines:
         """The one that a page was read with; None where it was changed since."""
         return next((one for one in self.every() if (one.name, one.revision) == (form.name, form.revision)), None)
 
+    def file_of(self, name: str, revision: str) -> Path | None:
+        """The file of the form that a page was read with; None where it was changed since."""
+        with self._lock:
+            files = [file for folder in self._folders for file in _files(folder)]
+            found = ((file, self._outline(file)) for file in files)
+            return next((file for file, one in found if one and (one.name, one.revision) == (name, revision)), None)
+
     def _outline(self, file: Path) -> Template | None:
         try:
             stamp = tuple(

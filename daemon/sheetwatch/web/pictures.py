@@ -7,19 +7,21 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, abort, send_file
+from flask import Blueprint, Response, abort, jsonify, send_file
 
 from sheetwatch.ledger import reviews
 from sheetwatch.ledger.browse import row_detail
 from sheetwatch.web.place import here
 from sheetwatch.web.queue import ID
 from sheetwatch.worker import WorkerFailure
-from sheetwatch.worker.showing import page_as_jpeg
+from sheetwatch.worker.showing import show_sheet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sheetwatch.domain import Limits
+    from sheetwatch.ledger.browse import RowDetail
+    from sheetwatch.worker.showing import ShownSheet
 
 pages = Blueprint("pictures", __name__)
 
@@ -46,40 +48,46 @@ def review_picture(number: int) -> Response:
 
 @pages.get(f"/results/<{ID}>/sheet.jpg")
 def row_sheet(number: int) -> Response:
-    """The sheet of a row: as a worker drew it while it lies in work, else the page of the scan in the archive."""
+    """The sheet of a row, from its scan in the archive or in work, laid onto its form."""
+    return Response(_row_sheet(number)[1].jpeg, mimetype="image/jpeg")
+
+
+@pages.get(f"/results/<{ID}>/boxes")
+def row_boxes(number: int) -> Response:
+    """Where the fields lie on that picture."""
+    detail, shown = _row_sheet(number)
+    names = [field.name for field in detail.fields]
+    boxes = dict(zip(names, shown.boxes, strict=True)) if len(shown.boxes) == len(names) else {}
+    return jsonify(width=shown.width_px, height=shown.height_px, boxes=boxes)
+
+
+def _row_sheet(number: int) -> tuple[RowDetail, ShownSheet]:
     with here().ledger() as ledger:
-        detail = row_detail(ledger, number)
-    if detail is None:
-        abort(404, "There is no such row.")
-    work = _work_folder(detail.folder)
-    if detail.sheet is not None and (work / detail.sheet.name).is_file():
-        return _sent(work / detail.sheet.name, "image/jpeg")
+        detail = row_detail(ledger, number) or abort(404, "There is no such row.")
     archived = here().settings.archive / detail.archived_as if detail.archived_as else None
-    scan = archived or work / f"scan{detail.suffix}"
+    scan = archived or _work_folder(detail.folder) / f"scan{detail.suffix}"
+    form = here().outlines.file_of(detail.line.template, detail.template_revision)
     try:
-        data = _shown.picture(scan, detail.read_page, here().settings.limits)
+        return detail, _shown.sheet(scan, detail.read_page, form, here().settings.limits)
     except (OSError, WorkerFailure):
         abort(404, "The scan of this sheet is not in the archive any more.")
-    return Response(data, mimetype="image/jpeg")
 
 
 @dataclass(slots=True)
 class _Shown:
-    """The pictures that were decoded last. One process at a time: a small machine has work to do."""
+    """The sheets that were decoded last. One process at a time: a small machine has work to do."""
 
-    _known: OrderedDict[tuple[Path, int], bytes] = field(default_factory=OrderedDict)
+    _known: OrderedDict[tuple[Path, int, Path | None], ShownSheet] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def picture(self, scan: Path, page: int, limits: Limits) -> bytes:
-        """A page as JPEG. Raises OSError, WorkerFailure."""
+    def sheet(self, scan: Path, page: int, form: Path | None, limits: Limits) -> ShownSheet:
+        """A page. Raises OSError, WorkerFailure."""
         with self._lock:
-            data = self._known.pop((scan, page), None)
-            if data is None:
-                data = page_as_jpeg(scan, page, limits)
-            self._known[scan, page] = data
+            sheet = self._known.pop((scan, page, form), None) or show_sheet(scan, page, form, limits)
+            self._known[scan, page, form] = sheet
             while len(self._known) > _KEPT:
                 self._known.popitem(last=False)
-            return data
+            return sheet
 
 
 _KEPT = 8

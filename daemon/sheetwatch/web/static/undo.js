@@ -7,10 +7,10 @@ const undo = document.getElementById("undo");
 const isTyping = (element) => "defaultValue" in element && element.value !== element.defaultValue;
 
 document.addEventListener("keydown", (event) => {
-  if (!undo || event.repeat || event.altKey || event.target.tagName === "SELECT") return;
+  if (!undo || event.repeat || event.altKey) return;
   const key = event.key.toLowerCase();
   const control = event.ctrlKey || event.metaKey;
-  const wanted = control ? key === "z" && !event.shiftKey && !isTyping(event.target) : key === "u";
+  const wanted = control ? key === "z" && !event.shiftKey && !isTyping(event.target) : key === "u" && event.target.tagName !== "SELECT";
   if (!wanted) return;
   event.preventDefault();
   undo.requestSubmit();
