@@ -31,6 +31,7 @@ _RANGES: dict[Place, tuple[float, float]] = {
     ("retention", "archive_days"): (0, 36_500),
     ("retention", "ledger_days"): (0, 36_500),
     ("web", "undo_s"): (0, 3_600),
+    ("web", "audit_share"): (0, 1),
 }
 _FOLDERS = ("results", "archive", "review", "state", "model")
 _FOLDER_LISTS = ("inbox", "templates")

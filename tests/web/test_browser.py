@@ -20,8 +20,10 @@ import pytest
 
 pytest.importorskip("flask", reason="the operator's pages are not installed here (pip install 'sheetwatch[web]')")
 
+from sheetwatch.ledger import audits
+from sheetwatch.web.audit import is_chosen
 from support.office import TextWorker, doubt, office_settings, row, sheet
-from support.processes import Installation, wait_until
+from support.processes import SETTINGS, Installation, wait_until
 from web.painted import PaintingWorker
 from web.web_office import WebOffice
 
@@ -68,7 +70,7 @@ def served(office: PaintedOffice) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    place = Installation(office.settings.state.parent)
+    place = Installation(office.settings.state.parent, f"{SETTINGS}web: {{audit_share: 0.5}}\n")
     process = place.start("-m", "sheetwatch", "--config", str(place.config), "web", "--listen", f"127.0.0.1:{port}")
     try:
         wait_until(lambda: "web_started" in place.log or process.poll() is not None)
@@ -198,6 +200,12 @@ def test_today_follows_without_reloading(office: PaintedOffice, browser: Any) ->
         assert page.evaluate("window.here")
 
 
+def chosen_row(office: PaintedOffice) -> int:
+    """A row that is to be audited."""
+    with office.ledger.reading() as tx:
+        return next(one.number for one in audits.candidates(tx) if is_chosen(one.sheet_id, 0.5))
+
+
 @pytest.mark.parametrize(("width", "scheme"), SIGHTS)
 def test_every_page_looks_right(office: PaintedOffice, browser: Any, width: int, scheme: str) -> None:
     office.drop("rows.jpg", sheet(*(row(number) for number in range(20, 40))))
@@ -209,6 +217,8 @@ def test_every_page_looks_right(office: PaintedOffice, browser: Any, width: int,
             "all": "/review/all",
             "results": "/results/",
             "row": "/results/3",
+            "audit": "/audit/",
+            "audit-read": f"/audit/{chosen_row(office)}",
             "error": "/nowhere",
         }
         for name, path in paths.items():
@@ -226,6 +236,11 @@ def test_every_page_looks_right(office: PaintedOffice, browser: Any, width: int,
         with page.expect_navigation():
             page.keyboard.press("Enter")
         check_looks(page, f"refused-{width}-{scheme}")
+        page.goto(f"{url}/audit/{chosen_row(office)}")
+        page.keyboard.type("0001")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        check_looks(page, f"audit-compare-{width}-{scheme}")
         page.context.clear_cookies()
         page.goto(f"{url}/login")
         check_looks(page, f"login-{width}-{scheme}")

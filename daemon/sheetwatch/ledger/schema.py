@@ -142,6 +142,19 @@ CREATE TABLE IF NOT EXISTS decisions (  -- of the operator's pages, which may be
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS decisions_waiting ON decisions (review) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS decisions_reviews ON decisions (review);
+
+CREATE TABLE IF NOT EXISTS audits (     -- values of accepted rows that a person typed without seeing them
+    id INTEGER PRIMARY KEY,
+    page INTEGER NOT NULL REFERENCES pages (id),
+    field TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    row_said TEXT NOT NULL,
+    answered TEXT NOT NULL,
+    verdict TEXT NOT NULL CHECK (verdict IN ('same', 'open', 'row', 'answer')),  -- who was right
+    audited_at TEXT NOT NULL,
+    audited_by TEXT NOT NULL,
+    UNIQUE (page, field)
+) STRICT;
 """
 
 # What a reference leads from is looked for whenever a row is deleted; without these, forgetting old scans would look

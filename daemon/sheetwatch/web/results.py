@@ -86,7 +86,7 @@ def show(number: int) -> str:
     """One row: what stands in it, what was read, who changed what."""
     with here().ledger() as ledger:
         detail = row_detail(ledger, number) or abort(404, "There is no such row.")
-    return _page(detail)
+    return _page(detail, Posted.of(request.args))
 
 
 def _page(detail: RowDetail, typed: Posted | None = None, said: Said | None = None) -> str:

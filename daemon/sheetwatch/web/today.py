@@ -13,6 +13,7 @@ from flask import Blueprint, Response, g, render_template, request
 
 from sheetwatch.ledger.browse import accounting_since, decided_since, last_model
 from sheetwatch.service.report import LedgerReport, report_with
+from sheetwatch.web.audit import warnings
 from sheetwatch.web.chart import Chart, first_hour
 from sheetwatch.web.place import here
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sheetwatch.ledger import Accounting, Ledger
+    from sheetwatch.web.audit import Estimate
 
 pages = Blueprint("today", __name__)
 _LAST = 12
@@ -35,6 +37,7 @@ class _Look:
     today: Accounting
     chart: Chart
     model: str
+    audit: list[Estimate]
 
 
 @dataclass(slots=True)
@@ -70,7 +73,13 @@ def _live() -> str:
     look = _looked(now)
     report = report_with(settings, look.told)
     return render_template(
-        "today_live.html", report=report, today=look.today, chart=look.chart, disks=_disks(), model=look.model
+        "today_live.html",
+        report=report,
+        today=look.today,
+        chart=look.chart,
+        disks=_disks(),
+        model=look.model,
+        audit=look.audit,
     )
 
 
@@ -93,6 +102,7 @@ def _look(ledger: Ledger, now: datetime, stamp: tuple[object, ...]) -> _Look:
         today=accounting_since(ledger, midnight.astimezone(UTC)),
         chart=Chart.of(decided_since(ledger, first_hour(now.astimezone(UTC))), now),
         model=last_model(ledger),
+        audit=warnings(ledger, here().settings.accept.max_field_error),
     )
 
 

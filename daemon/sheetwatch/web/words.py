@@ -29,6 +29,7 @@ def set_up(app: Flask) -> None:
         clock=clock_time,
         when=when,
         percent=percent,
+        share=share,
         shown=shown,
         meaning=meaning,
         age=age,
@@ -60,6 +61,11 @@ def percent(share: float) -> str:
     """A probability, cut and not rounded: 0.9996 is no 100 %."""
     cut = math.floor(share * 1000) / 10
     return f"{cut:.1f} %" if cut >= 99 else f"{math.floor(share * 100)} %"
+
+
+def share(part: float) -> str:
+    """A share of few mistakes, with two figures that count."""
+    return f"{part * 100:.2g} %" if part < 0.1 else f"{part * 100:.0f} %"
 
 
 def shown(reading: Reading) -> str:
