@@ -14,6 +14,7 @@ itself. A page of the archive, for which no picture was written, is decoded in a
     outlines   the forms' rules, as the templates have them now
     queue      review: one page after the other
     audit      accepted rows, read once more blind; interval: how sure that makes us
+    model      the shipped model's card, and how well it reads here; trend: its charts
     undo       decisions that may still be taken back
     answer     what an operator typed, as the terminal's words
     today      counts, rate, health
