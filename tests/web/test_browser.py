@@ -10,9 +10,10 @@ import os
 import shutil
 import signal
 import socket
+import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,18 @@ import pytest
 
 pytest.importorskip("flask", reason="the operator's pages are not installed here (pip install 'sheetwatch[web]')")
 
+from werkzeug.serving import make_server
+
+from sheetwatch.domain import Web
 from sheetwatch.ledger import audits
+from sheetwatch.web import pictures
+from sheetwatch.web.app import create_app
 from sheetwatch.web.audit import is_chosen
+from sheetwatch.worker.showing import ShownSheet
 from support.office import TextWorker, doubt, office_settings, row, sheet
 from support.processes import SETTINGS, Installation, wait_until
-from web.painted import PaintingWorker
-from web.web_office import WebOffice
+from web.painted import BOXES, PaintingWorker, sheet_jpeg
+from web.web_office import ADDRESS, WebOffice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +85,20 @@ def served(office: PaintedOffice) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, place.log
+
+
+@contextmanager
+def served_here(office: PaintedOffice) -> Iterator[str]:
+    """The pages in this process, on the office's own clock."""
+    server = make_server("127.0.0.1", 0, create_app(office.settings, ADDRESS, None, office.clock), threaded=True)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        serving.join()
+        server.server_close()
 
 
 @contextmanager
@@ -188,6 +209,56 @@ def test_an_impossible_value_is_pointed_out_while_it_is_typed(office: PaintedOff
             page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "v-q1"
     assert office.check().review == 1
+
+
+@pytest.mark.parametrize(("width", "scheme"), SIGHTS)
+def test_a_row_and_an_audit_show_their_cells(
+    office: PaintedOffice, browser: Any, width: int, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sheet of the archive as the decoding process hands it over; the pages are served from here for that."""
+    shown = ShownSheet(
+        jpeg=sheet_jpeg({"roll": "0001", "q1": "7", "total": "7"}),
+        width_px=1000,
+        height_px=1400,
+        boxes=(*BOXES.values(),),
+    )
+    monkeypatch.setattr(pictures, "_shown", pictures._Shown())
+    monkeypatch.setattr(pictures, "show_sheet", lambda *_: shown)
+    office.settings = replace(office.settings, web=Web(undo_s=0, audit_share=1))
+    office.drop("exam.jpg", sheet(row(1), row(2)))
+    office.settle()
+    with served_here(office) as url, looking(browser, url, width, scheme) as page:
+        page.goto(f"{url}/results/1")
+        wait_for(page, "document.querySelectorAll('.fields .cell').length === 3")
+        check_looks(page, f"row-cells-{width}-{scheme}")
+        page.fill("#v-q1", "8")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".flash.saved")
+        check_looks(page, f"row-corrected-{width}-{scheme}")
+        page.goto(f"{url}/audit/2")
+        wait_for(page, "document.querySelectorAll('.fields .cell').length === 3")
+        check_looks(page, f"audit-cells-{width}-{scheme}")
+        for text in ("0002", "6", "7"):
+            page.keyboard.type(text)
+            page.keyboard.press("Tab")
+        with page.expect_navigation():
+            page.click("button.main")
+        wait_for(page, "document.querySelectorAll('.doubt .cell').length === 1")
+        check_looks(page, f"audit-compare-cells-{width}-{scheme}")
+        page.keyboard.press("Space")
+        page.keyboard.press("Enter")
+        wait_for(page, "document.getElementById('v-q1')?.value === '6'")
+        page.click("button.main")
+        page.wait_for_selector(".flash.saved")
+        page.goto(f"{url}/model/")
+        check_looks(page, f"model-figures-{width}-{scheme}")
+        page.goto(f"{url}/audit/")
+        check_looks(page, f"audit-figures-{width}-{scheme}")
+    office.settle(3)
+    assert [line.split(",")[4:8] for line in office.csv_lines()] == [
+        ["corrected", "0001", "8", "7"],
+        ["corrected", "0002", "6", "7"],
+    ]
 
 
 def test_today_follows_without_reloading(office: PaintedOffice, browser: Any) -> None:

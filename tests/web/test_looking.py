@@ -15,6 +15,8 @@ pytest.importorskip("flask", reason="the operator's pages are not installed here
 
 from sheetwatch.domain import Web
 from sheetwatch.ledger.browse import RowSearch, find_rows
+from sheetwatch.web import pictures
+from sheetwatch.worker.showing import ShownSheet
 from support.office import doubt, office_settings, row, sheet
 from web.painted import PaintingWorker, sheet_jpeg
 from web.web_office import WebOffice
@@ -125,6 +127,28 @@ def test_a_row_shows_its_scan_from_the_archive(painted: WebOffice) -> None:
     assert ann.get("/results/1/sheet.jpg").data.startswith(b"\xff\xd8")
     scan.unlink()
     assert ann.get("/results/1/sheet.jpg").status_code == 200, "decoded once"
+
+
+def test_where_the_fields_lie_is_told_once_the_sheet_was_laid_onto_its_form(
+    painted: WebOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12))
+    shown = ShownSheet(jpeg=b"picture", width_px=100, height_px=200, boxes=boxes)
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(pictures, "_shown", pictures._Shown())
+    monkeypatch.setattr(pictures, "show_sheet", lambda *how: asked.append(how) or shown)
+    painted.drop("exam.jpg", sheet(row(1)))
+    painted.settle()
+    ann = painted.operator()
+    told = ann.get("/results/1/boxes").json
+    assert told == {"width": 100, "height": 200, "boxes": {name: list(box) for name, box in zip(
+        ("roll", "q1", "total"), boxes, strict=True)}}  # fmt: skip
+    assert ann.get("/results/1/sheet.jpg").data == b"picture"
+    assert len(asked) == 1, "decoded once for both"
+    shown = replace(shown, boxes=())
+    monkeypatch.setattr(pictures, "_shown", pictures._Shown())
+    assert ann.get("/results/1/boxes").json == {"width": 100, "height": 200, "boxes": {}}
+    assert ann.get("/results/9/boxes").status_code == 404
 
 
 def test_a_ledger_of_an_older_program_gains_what_is_missing(office: WebOffice) -> None:

@@ -117,15 +117,17 @@ def read(number: int) -> str | Response:
         return _told("This sheet was audited already, or is not chosen.")
     with here().ledger() as ledger:
         detail = row_detail(ledger, number) or abort(404, "There is no such row.")
-    return _blind(detail, len(chosen))
+    return _blind(detail, chosen)
 
 
-def _blind(detail: RowDetail, waiting: int, posted: Posted | None = None, **problems: str) -> str:
+def _blind(detail: RowDetail, chosen: Sequence[int], posted: Posted | None = None, **problems: str) -> str:
+    following = chosen[(chosen.index(detail.line.number) + 1) % len(chosen)]
     g.title = "Audit"
     return render_template(
         "audit_read.html",
         detail=detail,
-        waiting=waiting,
+        waiting=len(chosen),
+        skip_url=url_for("audit.read", number=following),
         typed=posted.values if posted else {},
         problems=problems,
         prefix=PREFIX,
@@ -145,7 +147,7 @@ def answer(number: int) -> str | tuple[str, int] | Response:
         everything = {field.name: posted.values.get(field.name, "") for field in detail.fields}
         values, problems = corrections.values_of(detail, everything)
         if problems:
-            return _blind(detail, len(chosen), posted, **problems), 422
+            return _blind(detail, chosen, posted, **problems), 422
         compared = _compared(detail, values)
         who = Decider(at=desk.site.clock.now(), by=operator(), via=VIA)
         try:
