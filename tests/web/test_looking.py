@@ -136,7 +136,12 @@ def test_where_the_fields_lie_is_told_once_the_sheet_was_laid_onto_its_form(
     shown = ShownSheet(jpeg=b"picture", width_px=100, height_px=200, boxes=boxes)
     asked: list[tuple[object, ...]] = []
     monkeypatch.setattr(pictures, "_shown", pictures._Shown())
-    monkeypatch.setattr(pictures, "show_sheet", lambda *how: asked.append(how) or shown)
+
+    def show(*how: object) -> ShownSheet:
+        asked.append(how)
+        return shown
+
+    monkeypatch.setattr(pictures, "show_sheet", show)
     painted.drop("exam.jpg", sheet(row(1)))
     painted.settle()
     ann = painted.operator()

@@ -46,9 +46,16 @@ def test_what_was_read_first_counts_and_not_what_was_corrected_again(office: Web
     page = ann.get("/results/2").text
     seen = page.split('name="seen" value="')[1].split('"')[0]
     ann.post("/results/2/correct", {"seen": seen, "v-q1": "4"})
+    office.drop("more.jpg", sheet(row(9)))
+    office.settle()
+    seen = ann.get("/results/4").text.split('name="seen" value="')[1].split('"')[0]
+    ann.post("/results/4/correct", {"seen": seen, "v-q1": "2"})
     with office.ledger.reading() as tx:
         assert figures.by_field(tx) == [FieldFigures(template="exam", field="q1", asked=3, asked_right=1)]
-        assert figures.confusions(tx) == [Confusion(was="7", became="1", times=2)]
+        assert figures.confusions(tx) == [
+            Confusion(was="7", became="1", times=2),
+            Confusion(was="7", became="2", times=1),
+        ]
     page = ann.get("/model/").text
     assert "exam: q1" in page
     assert "33 %" in page

@@ -16,13 +16,15 @@ _SHEETS_A_DAY = 100  # are enough for a median
 # What was read, and what the first person made of it. Of a page that was given its form by hand, nothing was read.
 _FIRST = (
     "SELECT pages.template AS template, corrections.field AS field, corrections.was AS was,"
-    " corrections.became AS became FROM corrections JOIN pages ON pages.id = corrections.page"
+    " corrections.became AS became, EXISTS (SELECT 1 FROM reviews WHERE reviews.page = corrections.page"
+    " AND reviews.closed_at = corrections.corrected_at) AS in_review"
+    " FROM corrections JOIN pages ON pages.id = corrections.page"
     " WHERE corrections.id IN (SELECT min(id) FROM corrections GROUP BY page, field)"
     " AND instr(pages.readings, '\"' || corrections.field || '\"') > 0"
 )
 _BY_FIELD = (
     f"SELECT template, field, count(*) AS asked, sum(was = became) AS asked_right FROM ({_FIRST})"  # noqa: S608 - constants
-    " GROUP BY template, field ORDER BY template, field"
+    " WHERE in_review GROUP BY template, field ORDER BY template, field"
 )
 _CONFUSED = (
     f"SELECT was, became, count(*) AS times FROM ({_FIRST}) WHERE was != became"  # noqa: S608 - constants
@@ -37,7 +39,7 @@ _DAY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldFigures:
-    """How often a person was asked about a field, and how often what was read was right."""
+    """How often a person was asked about a field in review, and how often what was read was right."""
 
     template: str
     field: str
@@ -63,7 +65,7 @@ class DayFigures:
 
 
 def by_field(tx: Transaction) -> list[FieldFigures]:
-    """Every field that a person gave or confirmed a value of."""
+    """Every field that a person gave or confirmed a value of in review; what was corrected later is wrong by choice."""
     return [
         FieldFigures(template=row["template"], field=row["field"], asked=row["asked"], asked_right=row["asked_right"])
         for row in tx.execute(_BY_FIELD)

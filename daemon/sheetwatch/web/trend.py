@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 WIDTH, HEIGHT = 720, 150
-_LEFT, _RIGHT, _BOTTOM, _TOP = 52, 12, 26, 12
+_LEFT, _RIGHT, _BOTTOM, _TOP = 52, 12, 26, 20
 _NAMED_EVERY = 7
 
 
