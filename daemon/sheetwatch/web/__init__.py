@@ -18,6 +18,6 @@ itself. A page of the archive, for which no picture was written, is decoded in a
     undo       decisions that may still be taken back
     answer     what an operator typed, as the terminal's words
     today      counts, rate, health
-    results    rows: browse, search, download
+    results    rows: browse, search, correct, download
     pictures   sheets of review and of rows
 """
