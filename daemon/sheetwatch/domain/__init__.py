@@ -8,7 +8,7 @@ from sheetwatch.domain.errors import (
     SheetwatchError,
     UsageError,
 )
-from sheetwatch.domain.reading import Alignment, Alternative, Page, PageReading, Reading, State
+from sheetwatch.domain.reading import Alignment, Alternative, Page, PageReading, Reading, SheetPicture, State
 from sheetwatch.domain.settings import (
     Accept,
     Limits,
@@ -18,6 +18,7 @@ from sheetwatch.domain.settings import (
     Rolling,
     Settings,
     Watch,
+    Web,
 )
 from sheetwatch.domain.template import BestOf, Box, Field, FieldKind, Roster, SumCheck, Template
 from sheetwatch.domain.values import canonical_number, parse_number
@@ -47,6 +48,7 @@ __all__ = [
     "Roster",
     "ScanError",
     "Settings",
+    "SheetPicture",
     "SheetwatchError",
     "State",
     "SumCheck",
@@ -54,6 +56,7 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Watch",
+    "Web",
     "canonical_number",
     "parse_number",
 ]

@@ -29,8 +29,10 @@ A review, the stay of one page in the review folder:
     closed     nothing is owed.
 
 An operator's decision is one transaction wherever it comes from; it fails when the page is no longer in review, so
-that the first of two operators wins. A page moved back into inbox/ comes as a scan with `returns_page`: it counts no
-page, and puts its page from review back to work, to be read from the new file.
+that the first of two operators wins. One made on the operator's pages is held first (`held`): its page stays in review,
+decided, until it is carried out or undone. A row that is corrected later keeps beside its new line the one that stands
+in its CSV (`rows.written`) until the file says the same. A page moved back into inbox/ comes as a scan with
+`returns_page`: it counts no page, and puts its page from review back to work, to be read from the new file.
 """
 
 from sheetwatch.ledger.queries import accounting, all_sheets, last_sheets, open_reviews, owed, rows_by_file
