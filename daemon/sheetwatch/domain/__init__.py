@@ -19,6 +19,7 @@ from sheetwatch.domain.settings import (
     Settings,
     Watch,
 )
+from sheetwatch.domain.spotted import Digit, Line, Number, Spotted
 from sheetwatch.domain.template import BestOf, Box, Field, FieldKind, Roster, SumCheck, Template
 from sheetwatch.domain.values import canonical_number, parse_number
 from sheetwatch.domain.verdict import Reason, ReasonCode, Verdict
@@ -30,12 +31,15 @@ __all__ = [
     "BestOf",
     "Box",
     "ConfigError",
+    "Digit",
     "EnvironmentFault",
     "Field",
     "FieldKind",
     "LedgerError",
     "Limits",
+    "Line",
     "Log",
+    "Number",
     "Page",
     "PageReading",
     "Pages",
@@ -48,6 +52,7 @@ __all__ = [
     "ScanError",
     "Settings",
     "SheetwatchError",
+    "Spotted",
     "State",
     "SumCheck",
     "Template",

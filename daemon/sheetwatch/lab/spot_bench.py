@@ -1,0 +1,111 @@
+"""Measure spotting on generated pages: `python -m sheetwatch.lab.spot_bench --data DATA --pages 200`.
+
+DATA is the folder with the data sets (its `train` folder is read; only hands that no model was trained on write). Without
+it the project's own pen writes, whose figures are flattering: the model was trained on its shapes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from sheetwatch.lab.dataset import load_sources
+from sheetwatch.lab.spot_pages import TestPage, make_page
+from sheetwatch.lab.spot_score import PageScore, score
+from sheetwatch.lab.spot_writers import own_pen, real_writer
+from sheetwatch.reader import load_reader
+from sheetwatch.spot_picture import draw_spotted
+from sheetwatch.spotting import spot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from sheetwatch.lab.spot_writers import Writer
+
+    Scored = tuple[TestPage, PageScore]
+
+_SURE = 0.95
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the pages, spot their numbers, print the figures."""
+    args = _parser().parse_args(argv)
+    writer = _writers(args.data)
+    reader = load_reader(args.model)
+    scored: list[Scored] = []
+    for number in range(args.pages):
+        page = make_page(writer, np.random.default_rng((args.seed, number)))
+        spotted = spot(page.grey, reader)
+        scored.append((page, score(page.numbers, spotted)))
+        if args.mistakes is not None:
+            _tell(args.mistakes, number, page, scored[-1][1])
+            if any(not match.right for match in scored[-1][1].matches) or scored[-1][1].extra:
+                args.mistakes.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(args.mistakes / f"page-{number:03d}.png"), draw_spotted(page.grey, spotted))
+    for line in report(scored):
+        print(line)  # noqa: T201 - the figures are what this command is for
+    return 0
+
+
+def report(scored: Sequence[Scored]) -> list[str]:
+    """The figures of all pages, then under each condition, as rows of a table."""
+    rows = ["| condition | pages | numbers | found % | right % | false | sure | sure, wrong | in order % |"]
+    rows += ["|---|---:|---:|---:|---:|---:|---:|---:|---:|", _row("all", scored)]
+    groups: dict[tuple[str, str], list[Scored]] = defaultdict(list)
+    for page, result in scored:
+        for name, value in page.conditions.items():
+            groups[name, value].append((page, result))
+    return rows + [_row(f"{name}: {value}", groups[name, value]) for name, value in sorted(groups)]
+
+
+def _row(name: str, scored: Iterable[Scored]) -> str:
+    results = [result for _, result in scored]
+    matches = [match for result in results for match in result.matches]
+    found = sum(match.found is not None for match in matches)
+    right = sum(match.right for match in matches)
+    extra = [number for result in results for number in result.extra]
+    sure = [match for match in matches if match.found is not None and match.found.probability >= _SURE]
+    wrong = sum(not match.right for match in sure)
+    sure_extra = sum(number.probability >= _SURE for number in extra)
+    orderly = sum(result.in_order for result in results)
+    share = 100.0 / max(1, len(matches))
+    return (
+        f"| {name} | {len(results)} | {len(matches)} | {share * found:.2f} | {share * right:.2f} | {len(extra)} | "
+        f"{len(sure) + sure_extra} | {wrong + sure_extra} | {100 * orderly / max(1, len(results)):.1f} |"
+    )
+
+
+def _tell(_: Path, number: int, page: TestPage, result: PageScore) -> None:
+    """One line for each mistake of a page, to stderr."""
+    wrong = [match for match in result.matches if not match.right]
+    said = [f"{m.true.text} as {m.found.text if m.found else 'nothing'}" for m in wrong]
+    said += [f"{extra.text} ({extra.probability:.2f}) where nothing is" for extra in result.extra]
+    conditions = " ".join(page.conditions.values())
+    print(f"page {number} ({conditions}): {len(page.numbers)} numbers; {'; '.join(said)}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _writers(data: Path | None) -> Callable[[np.random.Generator], Writer]:
+    if data is None:
+        return own_pen
+    sources = load_sources(data / "train", held_out=True)
+    return lambda rng: real_writer(sources, rng)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sheetwatch.lab.spot_bench", description=__doc__)
+    parser.add_argument("--data", type=Path, help="the folder with the data sets; without it the project's own pen writes")
+    parser.add_argument("--pages", type=int, default=200, help="how many pages (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="other seeds make other pages (default: %(default)s)")
+    parser.add_argument("--model", type=Path, help="another model than the shipped one")
+    parser.add_argument("--mistakes", type=Path, metavar="DIR", help="tell each mistake and draw its page into DIR")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

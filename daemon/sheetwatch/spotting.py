@@ -1,0 +1,72 @@
+"""Spot the handwritten numbers anywhere on a page: lines found, words read, digits put in their place.
+
+No template is needed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from sheetwatch.domain import Box, Digit, Line, Number, Spotted
+from sheetwatch.vision.written.find import find_written
+from sheetwatch.vision.written.places import places_of
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from sheetwatch.reader.reader import StringReading
+    from sheetwatch.vision.written.find import Piece
+
+    Grey = npt.NDArray[np.uint8]
+
+LEAST_PROBABILITY = 0.2  # of a number that is shown
+_NUMBER = re.compile(r"\d+(?:\.\d+|½)?|\.\d+|½")
+
+
+class StringReader(Protocol):
+    """What `spot` needs of a reader; `sheetwatch.load_reader()` gives the shipped one."""
+
+    @property
+    def model_id(self) -> str:
+        """Name and number of the model."""
+
+    def read_string(self, cell: Grey) -> StringReading | None:
+        """Read a crop (uint8 (H, W), dark ink on light paper, any size) of which nothing is known."""
+
+
+def spot(grey: Grey, reader: StringReader) -> Spotted:
+    """Find and read the numbers of a page.
+
+    grey: uint8 (H, W), 0 = black, any resolution, upright. Never raises for what is on the page.
+    """
+    lines = [
+        tuple(number for piece in line if (number := _number(piece, reader)) is not None) for line in find_written(grey)
+    ]
+    return Spotted(lines=tuple(Line(numbers=numbers) for numbers in lines if numbers), model=reader.model_id)
+
+
+def _number(piece: Piece, reader: StringReader) -> Number | None:
+    """The number that a word says; None where it is none, or nobody could tell."""
+    reading = reader.read_string(piece.grey)
+    if reading is None or not _NUMBER.fullmatch(reading.text) or reading.probability < LEAST_PROBABILITY:
+        return None
+    boxes = places_of(piece, [symbol.column for symbol in reading.symbols])
+    return Number(
+        box=_around(boxes),
+        text=reading.text,
+        probability=reading.probability,
+        digits=tuple(
+            Digit(box=box, symbol=symbol.symbol, probability=symbol.probability)
+            for box, symbol in zip(boxes, reading.symbols, strict=True)
+        ),
+    )
+
+
+def _around(boxes: list[Box]) -> Box:
+    left, top = min(box.left for box in boxes), min(box.top for box in boxes)
+    right, bottom = max(box.right for box in boxes), max(box.bottom for box in boxes)
+    return Box(left=left, top=top, width=right - left, height=bottom - top)

@@ -1,0 +1,96 @@
+"""Find the written words of a page: its lines from top to bottom, each word with a clean picture of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from sheetwatch.vision.written.ink import find_page_ink
+from sheetwatch.vision.written.lines import find_lines, line_slope, page_slope
+from sheetwatch.vision.written.parts import find_parts
+from sheetwatch.vision.written.ruling import without_ruling
+from sheetwatch.vision.written.words import split_words, with_small_parts
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from sheetwatch.vision.written.ink import PageInk
+    from sheetwatch.vision.written.parts import Parts
+    from sheetwatch.vision.written.words import Word
+
+    Grey = npt.NDArray[np.uint8]
+    Labels = npt.NDArray[np.int32]
+
+_MARGIN = 0.35  # heights of paper around a word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Piece:
+    """One word cut out.
+
+    `grey`: uint8 (h, w), its ink alone on white, levelled; `parts`: int32 (h, w), 0 = paper, else the number of the
+    connected part that the pixel belongs to; `drop`: int (w,), by how many rows each column was moved up; `left`,
+    `top`: where it lies; `scale`: its pixels per page pixel.
+    """
+
+    grey: Grey
+    parts: Labels
+    drop: npt.NDArray[np.intp]
+    left: int
+    top: int
+    scale: float
+
+
+def find_written(grey: Grey) -> list[list[Piece]]:
+    """The words of each written line, left to right, lines from top to bottom.
+
+    grey: uint8 (H, W), dark ink on light paper, upright, any resolution.
+    """
+    ink = without_ruling(find_page_ink(grey))
+    parts = find_parts(ink.mask)
+    slope = page_slope(parts)
+    lines = find_lines(parts, slope)
+    slopes = [line_slope(parts, line, slope) for line in lines]
+    by_line = [split_words(parts, line, own) for line, own in zip(lines, slopes, strict=True)]
+    words = [word for line in by_line for word in line]
+    counts = [len(line) for line in by_line]
+    every = iter(with_small_parts(parts, words, [own for own, count in zip(slopes, counts, strict=True) for _ in range(count)]))
+    return [
+        [cut_out(ink, parts, next(every), own) for _ in range(count)]
+        for own, count in zip(slopes, counts, strict=True)
+    ]
+
+
+def cut_out(ink: PageInk, parts: Parts, word: Word, slope: float) -> Piece:
+    """A word's ink alone, with its columns moved so that its line is level."""
+    mine = word.parts
+    left, right = int(parts.left[mine].min()), int(parts.right[mine].max())
+    top, bottom = int(parts.top[mine].min()), int(parts.bottom[mine].max())
+    view = parts.labels[top:bottom, left:right]
+    wanted = np.zeros(int(parts.labels.max()) + 1, np.int32)
+    wanted[parts.label[mine]] = np.arange(1, len(mine) + 1)
+    own = wanted[view]
+    shown = cv2.dilate((own > 0).astype(np.uint8), np.ones((3, 3), np.uint8))  # the soft rim of its strokes too
+    dark = np.where(shown > 0, ink.dark[top:bottom, left:right], np.float32(0))
+    drop = np.round(slope * (np.arange(right - left) - (right - left) / 2)).astype(np.intp)
+    drop -= drop.min()
+    margin = max(4, round(_MARGIN * word.tall))
+    shape = (bottom - top + 2 * margin + int(drop.max()), right - left + 2 * margin)
+    level_dark, level_own = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
+    rows = np.arange(bottom - top)[:, None] - drop[None, :] + margin + int(drop.max())
+    columns = np.broadcast_to(np.arange(right - left)[None, :] + margin, rows.shape)
+    level_dark[rows, columns], level_own[rows, columns] = dark, own
+    full = float(np.percentile(dark[own > 0], 80))
+    grey = 255.0 * (1.0 - 0.9 * np.clip(level_dark / max(full, 1e-3), 0.0, 1.0))
+    moved = np.pad(drop, margin, mode="edge")
+    return Piece(
+        grey=grey.astype(np.uint8),
+        parts=level_own,
+        drop=moved,
+        left=left - margin,
+        top=top - margin - int(drop.max()),
+        scale=ink.scale,
+    )
