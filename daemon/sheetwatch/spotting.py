@@ -6,7 +6,7 @@ No template is needed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -16,6 +16,8 @@ from sheetwatch.vision.written.find import find_written
 from sheetwatch.vision.written.places import places_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from sheetwatch.reader.reader import StringReading
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     Grey = npt.NDArray[np.uint8]
 
 LEAST_PROBABILITY = 0.2  # of a number that is shown
+_SOME_WORDS = 2  # that are no numbers make a line of text, unless more numbers stand in it
+_AMONG_WORDS = 0.5
 _NUMBER = re.compile(r"\d+(?:\.\d+|½)?|\.\d+|½")
 
 
@@ -43,16 +47,24 @@ def spot(grey: Grey, reader: StringReader) -> Spotted:
 
     grey: uint8 (H, W), 0 = black, any resolution, upright. Never raises for what is on the page.
     """
-    lines = [
-        tuple(number for piece in line if (number := _number(piece, reader)) is not None) for line in find_written(grey)
-    ]
+    lines = [_numbers(line, reader) for line in find_written(grey)]
     return Spotted(lines=tuple(Line(numbers=numbers) for numbers in lines if numbers), model=reader.model_id)
 
 
+def _numbers(line: Sequence[Piece], reader: StringReader) -> tuple[Number, ...]:
+    """The numbers of one line; where most of it is words, what looks like a number is doubted."""
+    found = [_number(piece, reader) for piece in line]
+    numbers = [number for number in found if number is not None]
+    others = len(found) - len(numbers)
+    if others >= _SOME_WORDS and others >= len(numbers):
+        numbers = [replace(number, probability=_AMONG_WORDS * number.probability) for number in numbers]
+    return tuple(number for number in numbers if number.probability >= LEAST_PROBABILITY)
+
+
 def _number(piece: Piece, reader: StringReader) -> Number | None:
-    """The number that a word says; None where it is none, or nobody could tell."""
+    """The number that a word says; None where it is none."""
     reading = reader.read_string(piece.grey)
-    if reading is None or not _NUMBER.fullmatch(reading.text) or reading.probability < LEAST_PROBABILITY:
+    if reading is None or not _NUMBER.fullmatch(reading.text):
         return None
     boxes = places_of(piece, [symbol.column for symbol in reading.symbols])
     return Number(

@@ -13,6 +13,7 @@ from sheetwatch.vision.written.lines import find_lines, line_slope, page_slope
 from sheetwatch.vision.written.parts import find_parts
 from sheetwatch.vision.written.ruling import without_ruling
 from sheetwatch.vision.written.words import split_words, with_small_parts
+from sheetwatch.vision.written.worth import without_rests, worth_reading
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,18 +51,22 @@ def find_written(grey: Grey) -> list[list[Piece]]:
     grey: uint8 (H, W), dark ink on light paper, upright, any resolution.
     """
     ink = without_ruling(find_page_ink(grey))
-    parts = find_parts(ink.mask)
+    parts = without_rests(ink, find_parts(ink.mask))
     slope = page_slope(parts)
     lines = find_lines(parts, slope)
     slopes = [line_slope(parts, line, slope) for line in lines]
     by_line = [split_words(parts, line, own) for line, own in zip(lines, slopes, strict=True)]
-    words = [word for line in by_line for word in line]
-    counts = [len(line) for line in by_line]
-    every = iter(with_small_parts(parts, words, [own for own, count in zip(slopes, counts, strict=True) for _ in range(count)]))
-    return [
-        [cut_out(ink, parts, next(every), own) for _ in range(count)]
-        for own, count in zip(slopes, counts, strict=True)
-    ]
+    each = [own for own, line in zip(slopes, by_line, strict=True) for _ in line]
+    words = with_small_parts(parts, [word for line in by_line for word in line], each)
+    worth = worth_reading(parts, words)
+    pieces = iter(
+        [
+            cut_out(ink, parts, word, own) if wanted else None
+            for word, own, wanted in zip(words, each, worth, strict=True)
+        ]
+    )
+    found = [[piece for _ in line if (piece := next(pieces)) is not None] for line in by_line]
+    return [line for line in found if line]
 
 
 def cut_out(ink: PageInk, parts: Parts, word: Word, slope: float) -> Piece:

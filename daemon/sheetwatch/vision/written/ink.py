@@ -23,6 +23,7 @@ _GRAINS = 3.0  # faintest ink and surely ink, in standard deviations of the pape
 _SURE_GRAINS = 5.5
 _HALO = 0.32  # of the darkest pixel nearby: what is fainter is the blur beside a stroke
 _HALO_PX = 9
+_FAINTEST = 0.2  # of the page's darkest ink; squares and what shines through from the other side are fainter
 _GROUND = 0.33  # of the brightest paper; what is darker is the table that the sheet lies on
 
 
@@ -30,12 +31,14 @@ _GROUND = 0.33  # of the brightest paper; what is darker is the table that the s
 class PageInk:
     """A page as ink on white.
 
-    `dark`: float32 (H, W), 0 = paper, 1 = black; `mask`: uint8 (H, W), 1 = ink; `scale`: their pixels per page pixel.
+    `dark`: float32 (H, W), 0 = paper, 1 = black; `mask`: uint8 (H, W), 1 = ink; `ruling`: 1 where ruled lines were
+    taken out, None where none were sought; `scale`: their pixels per page pixel.
     """
 
     dark: Real
     mask: Mask
     scale: float
+    ruling: Mask | None = None
 
 
 def find_page_ink(grey: Grey) -> PageInk:
@@ -49,6 +52,8 @@ def find_page_ink(grey: Grey) -> PageInk:
     faint = max(_LEAST_CONTRAST, _GRAINS * grain)
     near = cv2.dilate(dark, np.ones((_HALO_PX, _HALO_PX), np.uint8))
     mask = ((dark > faint) & (dark > _HALO * near)).astype(np.uint8)
+    if mask.any():
+        mask &= (dark > _FAINTEST * np.percentile(dark[mask > 0], 97)).astype(np.uint8)
     sure = dark > max(1.5 * _LEAST_CONTRAST, _SURE_GRAINS * grain)
     return PageInk(dark=dark, mask=_with_sure_ink(mask, sure), scale=scale)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -41,6 +41,11 @@ class Parts:
     area: Real
     usual: Real
     body: Flags
+
+    def only(self, wanted: Flags) -> Parts:
+        """Some of the parts. wanted: (N,)."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "labels"}
+        return replace(self, **{name: values[wanted] for name, values in arrays.items()})
 
     @property
     def height(self) -> Real:
@@ -100,14 +105,15 @@ def _usual_heights(x: Real, y: Real, width: Real, height: Real, area: Real) -> R
         reach = np.maximum(usual, 8.0)
         usual = np.array(
             [
-                _median(height, area * ((np.abs(x - x[k]) < _NEARBY * reach[k] + width[k]) & (np.abs(y - y[k]) < reach[k])))
+                median(height, area * ((np.abs(x - x[k]) < _NEARBY * reach[k] + width[k]) & (np.abs(y - y[k]) < reach[k])))
                 for k in range(len(x))
             ]
         ).reshape(-1)
     return np.asarray(usual, dtype=np.float64)
 
 
-def _median(values: Real, weights: Real) -> float:
+def median(values: Real, weights: Real) -> float:
+    """The value in the middle of the weight, of those with any."""
     some = weights > 0
     values, weights = values[some], weights[some]
     order = np.argsort(values)

@@ -15,46 +15,68 @@ if TYPE_CHECKING:
 
     Real = npt.NDArray[np.float32]
     Mask = npt.NDArray[np.uint8]
+    Flags = npt.NDArray[np.bool_]
 
-_RUN = 41  # half-size pixels that a line must run straight
-_STEEPEST = 8  # half-size pixels that it may rise or fall on that way
+_RUN = 81  # half-size pixels that a line must run straight
+_STEEPEST = 9  # half-size pixels that it may rise or fall on that way
 _GAP = 9  # half-size pixels of a line that may be missing
+_LINK = 31  # half-size pixels between two runs of one line
 _SHORTEST = 0.2  # of the page's width or height; anything shorter may be a stroke
+_LEAST_INK = 0.5  # of a line's length; the feet of letters in a row are less
+_COMMON = 0.3  # of the commonest direction's pixels; gaps are bridged in directions that have so many
 _THICKEST = 9  # pixels; what is thicker is no ruled line
+_NEAR = 31  # pixels around each
+_REST = 0.35  # of the darkest ink near it: what is fainter, where lines were, is a rest of them
 _DARKER = 1.5  # so many times as dark as its line is ink
 
 
 def without_ruling(ink: PageInk) -> PageInk:
-    """The page's ink without long straight lines, level or upright, up to eleven degrees from it."""
-    level = _lines(ink.mask)
-    upright = _lines(_flipped(ink.mask))
+    """The page's ink without long straight lines, level or upright, up to six degrees from it."""
+    level = find_lines(ink.mask)
+    upright = _flipped(find_lines(_flipped(ink.mask)))
     if not level.any() and not upright.any():
         return ink
-    upright = _flipped(upright)
     ruled = _ruled(ink, level, upright) | _flipped(_ruled(_turned(ink), _flipped(upright), _flipped(level)))
     kept = ink.mask & ~ruled & 1
-    return replace(ink, mask=_mended(kept, ink.mask, ruled))
+    whole = _mended(kept, ink.mask, ruled)
+    near = cv2.dilate(ink.dark * whole, np.ones((_NEAR, _NEAR), np.uint8))
+    return replace(ink, mask=whole & (ink.dark > _REST * near).astype(np.uint8), ruling=level | upright)
 
 
-def _lines(mask: Mask) -> Mask:
-    """Where long, nearly level lines run: uint8, of the mask's shape, 1 = on a line, a pixel or two around it too."""
+def find_lines(mask: Mask) -> Mask:
+    """Where long, nearly level lines run: uint8, of the mask's shape, 1 = on a line or a pixel or two beside it."""
     rows, columns = mask.shape
     half = _halved(mask)
-    joined = cv2.morphologyEx(half, cv2.MORPH_CLOSE, np.ones((1, _GAP), np.uint8))
-    found = np.zeros_like(half)
-    for rise in range(-_STEEPEST, _STEEPEST + 1):
-        found |= cv2.morphologyEx(joined, cv2.MORPH_OPEN, _slanted(rise), borderValue=0)
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(
-        cv2.dilate(found, np.ones((3, _GAP), np.uint8)), connectivity=8
-    )
-    long = stats[:, cv2.CC_STAT_WIDTH] > _SHORTEST * half.shape[1]
-    thin = stats[:, cv2.CC_STAT_AREA] < 0.5 * _THICKEST * 3 * stats[:, cv2.CC_STAT_WIDTH]
-    thin |= stats[:, cv2.CC_STAT_HEIGHT] > 40  # many lines that touch each other
-    keep = long & thin
+    stems = cv2.morphologyEx(half, cv2.MORPH_OPEN, np.ones((_THICKEST // 2 + 4, 1), np.uint8), borderValue=0)
+    thin = half & ~stems & 1
+    joined = cv2.morphologyEx(thin, cv2.MORPH_CLOSE, np.ones((1, _GAP), np.uint8))
+    runs = _runs(joined)
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(runs, np.ones((3, _LINK), np.uint8)))
+    keep = (stats[:, cv2.CC_STAT_WIDTH] > _SHORTEST * half.shape[1]) & (_inked(thin, parts, stats) > _LEAST_INK)
     keep[0] = False
-    lines = found & keep.astype(np.uint8)[parts]
+    lines = cv2.morphologyEx(runs & keep.astype(np.uint8)[parts], cv2.MORPH_CLOSE, np.ones((1, _LINK), np.uint8))
     full = cv2.resize(lines, (columns, rows), interpolation=cv2.INTER_NEAREST)
     return np.asarray(cv2.dilate(full, np.ones((3, 1), np.uint8)), dtype=np.uint8)
+
+
+def _runs(joined: Mask) -> Mask:
+    """Straight runs in any of the directions; in those that many have, what lies between two of them too."""
+    rises = range(-_STEEPEST, _STEEPEST + 1)
+    found = [cv2.morphologyEx(joined, cv2.MORPH_OPEN, _slanted(rise, _RUN), borderValue=0) for rise in rises]
+    counts = [int(np.count_nonzero(one)) for one in found]
+    runs = np.zeros_like(joined)
+    for rise, one, count in zip(rises, found, counts, strict=True):
+        usual = count > _COMMON * max(counts) > 0
+        runs |= cv2.morphologyEx(one, cv2.MORPH_CLOSE, _slanted(rise, _RUN)) if usual else one
+    return runs
+
+
+def _inked(thin: Mask, parts: npt.NDArray[np.int32], stats: npt.NDArray[np.int32]) -> Real:
+    """The share of each part's columns in which there is thin ink."""
+    rows, columns = np.nonzero(thin)
+    places = np.unique(parts[rows, columns].astype(np.int64) * thin.shape[1] + columns)
+    counts = np.bincount(places // thin.shape[1], minlength=len(stats))
+    return np.asarray(counts / np.maximum(stats[:, cv2.CC_STAT_WIDTH] - _LINK, 1), dtype=np.float32)
 
 
 def _halved(mask: Mask) -> Mask:
@@ -64,10 +86,10 @@ def _halved(mask: Mask) -> Mask:
     return padded[::2, ::2] | padded[1::2, ::2] | padded[::2, 1::2] | padded[1::2, 1::2]
 
 
-def _slanted(rise: int) -> Mask:
+def _slanted(rise: int, run: int) -> Mask:
     """A straight line that falls by `rise` pixels, as a kernel."""
-    kernel = np.zeros((abs(rise) + 1, _RUN), np.uint8)
-    ends = (0, _RUN - 1) if rise >= 0 else (_RUN - 1, 0)
+    kernel = np.zeros((abs(rise) + 1, run), np.uint8)
+    ends = (0, run - 1) if rise >= 0 else (run - 1, 0)
     return np.asarray(cv2.line(kernel, (ends[0], 0), (ends[1], abs(rise)), 1), dtype=np.uint8)
 
 
@@ -77,16 +99,23 @@ def _ruled(ink: PageInk, lines: Mask, across: Mask) -> Mask:
     if not on_line.any():
         return on_line
     free = ink.mask & ~across & 1
-    thickness = _thickness(free & lines)
-    tall = cv2.morphologyEx(free, cv2.MORPH_OPEN, np.ones((thickness + 3, 1), np.uint8), borderValue=0)
-    darker = ink.dark > _DARKER * _line_darkness(ink.dark, on_line) + 0.05
-    return np.asarray(on_line & ~tall & ~darker.astype(np.uint8) & 1, dtype=np.uint8)
+    tall = cv2.morphologyEx(
+        free, cv2.MORPH_OPEN, np.ones((_thickness(free, lines) + 3, 1), np.uint8), borderValue=0
+    )
+    bare = on_line & ~tall & 1
+    darker = ink.dark > _DARKER * _line_darkness(ink.dark, bare) + 0.05
+    return np.asarray(bare & ~darker.astype(np.uint8) & 1, dtype=np.uint8)
 
 
-def _thickness(on_line: Mask) -> int:
-    """The usual height of the upright runs of pixels, at most `_THICKEST`."""
-    starts = int(np.count_nonzero(on_line[1:] & ~on_line[:-1] & 1)) + int(np.count_nonzero(on_line[0]))
-    return min(_THICKEST, round(np.count_nonzero(on_line) / max(1, starts)))
+def _thickness(mask: Mask, lines: Mask) -> int:
+    """The usual height of the runs of ink that touch a line, at most `_THICKEST`."""
+    some = np.ascontiguousarray(np.pad(mask[:, ::7], ((1, 1), (0, 0))).T).ravel()
+    steps = np.diff(some.astype(np.int8))
+    starts, ends = np.flatnonzero(steps == 1) + 1, np.flatnonzero(steps == -1) + 1
+    touched = np.ascontiguousarray(np.pad((mask & lines)[:, ::7], ((1, 1), (0, 0))).T).ravel()
+    before = np.concatenate([[0], np.cumsum(touched, dtype=np.int64)])
+    lengths = (ends - starts)[before[ends] > before[starts]]
+    return min(_THICKEST, int(np.median(lengths))) if lengths.size else 1
 
 
 def _line_darkness(dark: Real, on_line: Mask) -> Real:
@@ -99,8 +128,7 @@ def _line_darkness(dark: Real, on_line: Mask) -> Real:
 
 def _mended(kept: Mask, before: Mask, ruled: Mask) -> Mask:
     """Close the cuts across strokes: ruled pixels that lie between kept ones come back."""
-    side = _THICKEST
-    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_THICKEST, _THICKEST))
     closed = cv2.morphologyEx(kept, cv2.MORPH_CLOSE, around)
     return np.asarray(kept | (closed & before & ruled), dtype=np.uint8)
 
