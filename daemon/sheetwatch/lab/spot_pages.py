@@ -32,8 +32,8 @@ LIGHTS = ("even", "shadow")
 CLUTTERS = ("none", "print", "specks")
 DEVICES = ("scanner", "phone", "copier", "office-1bit", "coarse")
 _DEVICE_SHARES = (0.35, 0.3, 0.12, 0.13, 0.1)
-_SHEETS = ((1165, 1654), (1654, 1165), (1654, 2339))  # A5, A5 on its side, A4
-_SHEET_SHARES = (0.5, 0.4, 0.1)
+_SHEETS = ((826, 1165), (1165, 826), (1165, 1654))  # A6, A6 on its side, A5
+_SHEET_SHARES = (0.35, 0.4, 0.25)
 _MOST_DPI = 240.0  # larger pictures show no more, and take longer
 
 

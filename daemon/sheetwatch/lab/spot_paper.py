@@ -29,7 +29,7 @@ def blank_paper(shape: tuple[int, int], kind: str, rng: Rng) -> Grey:
     if kind == "plain":
         return sheet
     step = rng.uniform(7.0, 10.0) if kind == "ruled" else rng.uniform(4.0, 6.0)
-    dark = rng.uniform(0.12, 0.4) if rng.random() < 0.75 else rng.uniform(0.4, 0.75)
+    dark = rng.uniform(0.1, 0.4) if rng.random() < 0.8 else rng.uniform(0.4, 0.6)
     level = int(255 * (1.0 - dark))
     thick = int(rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))
     first = rng.uniform(0, step)

@@ -79,6 +79,8 @@ def cut_out(ink: PageInk, parts: Parts, word: Word, slope: float) -> Piece:
     wanted[parts.label[mine]] = np.arange(1, len(mine) + 1)
     own = wanted[view]
     shown = cv2.dilate((own > 0).astype(np.uint8), np.ones((3, 3), np.uint8))  # the soft rim of its strokes too
+    if ink.ruling is not None:
+        shown &= (own > 0) | (ink.ruling[top:bottom, left:right] == 0)  # where a line runs, the rim is line
     dark = np.where(shown > 0, ink.dark[top:bottom, left:right], np.float32(0))
     drop = np.round(slope * (np.arange(right - left) - (right - left) / 2)).astype(np.intp)
     drop -= drop.min()

@@ -21,6 +21,8 @@ _RUN = 81  # half-size pixels that a line must run straight
 _STEEPEST = 9  # half-size pixels that it may rise or fall on that way
 _GAP = 9  # half-size pixels of a line that may be missing
 _LINK = 31  # half-size pixels between two runs of one line
+_FURTHER = 250  # half-size pixels that a line is drawn on at its ends
+_STRAIGHT = 1.2  # half-size pixels that a line's end may stray, on average; more are two lines
 _SHORTEST = 0.2  # of the page's width or height; anything shorter may be a stroke
 _LEAST_INK = 0.5  # of a line's length; the feet of letters in a row are less
 _COMMON = 0.3  # of the commonest direction's pixels; gaps are bridged in directions that have so many
@@ -54,7 +56,8 @@ def find_lines(mask: Mask) -> Mask:
     _, parts, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(runs, np.ones((3, _LINK), np.uint8)))
     keep = (stats[:, cv2.CC_STAT_WIDTH] > _SHORTEST * half.shape[1]) & (_inked(thin, parts, stats) > _LEAST_INK)
     keep[0] = False
-    lines = cv2.morphologyEx(runs & keep.astype(np.uint8)[parts], cv2.MORPH_CLOSE, np.ones((1, _LINK), np.uint8))
+    kept = runs & keep.astype(np.uint8)[parts]
+    lines = cv2.morphologyEx(kept, cv2.MORPH_CLOSE, np.ones((1, _LINK), np.uint8)) | _further(kept, parts)
     full = cv2.resize(lines, (columns, rows), interpolation=cv2.INTER_NEAREST)
     return np.asarray(cv2.dilate(full, np.ones((3, 1), np.uint8)), dtype=np.uint8)
 
@@ -69,6 +72,23 @@ def _runs(joined: Mask) -> Mask:
         usual = count > _COMMON * max(counts) > 0
         runs |= cv2.morphologyEx(one, cv2.MORPH_CLOSE, _slanted(rise, _RUN)) if usual else one
     return runs
+
+
+def _further(runs: Mask, parts: npt.NDArray[np.int32]) -> Mask:
+    """Both ends of each line drawn on straight: large digits hide the short pieces of line between them."""
+    drawn = np.zeros_like(runs)
+    rows, columns = np.nonzero(runs)
+    labels = parts[rows, columns]
+    order = np.argsort(labels, kind="stable")
+    for places in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
+        x, y = columns[places], rows[places]
+        for end, way in ((x.min(), -1), (x.max(), 1)) if x.size else ():
+            near = np.abs(x - end) < _RUN
+            slope, start = np.polyfit(x[near] - end, y[near], 1)
+            if np.abs(y[near] - start - slope * (x[near] - end)).mean() < _STRAIGHT:
+                there = (int(end + way * _FURTHER), round(float(start + slope * way * _FURTHER)))
+                cv2.line(drawn, (int(end), round(float(start))), there, 1, 2)
+    return drawn
 
 
 def _inked(thin: Mask, parts: npt.NDArray[np.int32], stats: npt.NDArray[np.int32]) -> Real:

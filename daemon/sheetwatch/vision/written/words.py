@@ -50,7 +50,7 @@ def word_gap(gaps: Real) -> float:
     if inside.size:
         steps[0] = inside.max()
     if between.size:
-        steps[-1] = between.min()
+        steps[-1] = min(between.min(), 1.2 * _SURELY_BETWEEN)
     jumps = steps[1:] / np.maximum(steps[:-1], 0.2)
     widest = int(np.argmax(jumps))
     return float((steps[widest] + steps[widest + 1]) / 2)
