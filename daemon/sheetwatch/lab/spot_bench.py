@@ -7,18 +7,20 @@ it the project's own pen writes, whose figures are flattering: the model was tra
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
+from sheetwatch.files import write_atomically
 from sheetwatch.lab.dataset import load_sources
 from sheetwatch.lab.spot_pages import TestPage, make_page
 from sheetwatch.lab.spot_score import PageScore, score
 from sheetwatch.lab.spot_writers import own_pen, real_writer
+from sheetwatch.overlay import as_png
 from sheetwatch.reader import load_reader
 from sheetwatch.spot_picture import draw_spotted
 from sheetwatch.spotting import spot
@@ -26,6 +28,7 @@ from sheetwatch.spotting import spot
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from sheetwatch.domain import Spotted
     from sheetwatch.lab.spot_writers import Writer
 
     Scored = tuple[TestPage, PageScore]
@@ -39,15 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     writer = _writers(args.data)
     reader = load_reader(args.model)
     scored: list[Scored] = []
-    for number in range(args.pages):
-        page = make_page(writer, np.random.default_rng((args.seed, number)))
-        spotted = spot(page.grey, reader)
-        scored.append((page, score(page.numbers, spotted)))
-        if args.mistakes is not None:
-            _tell(args.mistakes, number, page, scored[-1][1])
-            if any(not match.right for match in scored[-1][1].matches) or scored[-1][1].extra:
-                args.mistakes.mkdir(parents=True, exist_ok=True)
-                cv2.imwrite(str(args.mistakes / f"page-{number:03d}.png"), draw_spotted(page.grey, spotted))
+    with contextlib.suppress(KeyboardInterrupt):  # the figures so far are worth seeing
+        for number in range(args.pages):
+            page = make_page(writer, np.random.default_rng((args.seed, number)))
+            spotted = spot(page.grey, reader)
+            scored.append((page, score(page.numbers, spotted)))
+            if args.mistakes is not None:
+                _tell(args.mistakes, number, scored[-1], spotted)
     for line in report(scored):
         print(line)  # noqa: T201 - the figures are what this command is for
     return 0
@@ -81,13 +82,16 @@ def _row(name: str, scored: Iterable[Scored]) -> str:
     )
 
 
-def _tell(_: Path, number: int, page: TestPage, result: PageScore) -> None:
-    """One line for each mistake of a page, to stderr."""
-    wrong = [match for match in result.matches if not match.right]
-    said = [f"{m.true.text} as {m.found.text if m.found else 'nothing'}" for m in wrong]
+def _tell(folder: Path, number: int, scored: Scored, spotted: Spotted) -> None:
+    """What went wrong on a page as one line on stderr, and its picture into the folder."""
+    page, result = scored
+    said = [f"{m.true.text} as {m.found.text if m.found else 'nothing'}" for m in result.matches if not m.right]
     said += [f"{extra.text} ({extra.probability:.2f}) where nothing is" for extra in result.extra]
-    conditions = " ".join(page.conditions.values())
-    print(f"page {number} ({conditions}): {len(page.numbers)} numbers; {'; '.join(said)}", file=sys.stderr, flush=True)  # noqa: T201
+    line = f"page {number} ({' '.join(page.conditions.values())}), {len(page.numbers)} numbers: {'; '.join(said)}"
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+    if said:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / f"page-{number:03d}.png", as_png(draw_spotted(page.grey, spotted)))
 
 
 def _writers(data: Path | None) -> Callable[[np.random.Generator], Writer]:

@@ -44,14 +44,12 @@ def word_gap(gaps: Real) -> float:
     """From which gap on, in heights, a new word begins: in the widest jump between this line's gaps."""
     within = gaps[(gaps > _SURELY_INSIDE) & (gaps < _SURELY_BETWEEN)]
     steps = np.sort(np.concatenate([within, [_SURELY_INSIDE, _SURELY_BETWEEN]]))
-    inside, between = gaps[gaps <= _SURELY_INSIDE], gaps[gaps >= _SURELY_BETWEEN]
     if not within.size:
         return _USUAL
-    if inside.size:
-        steps[0] = inside.max()
+    between = gaps[gaps >= _SURELY_BETWEEN]
     if between.size:
         steps[-1] = min(between.min(), 1.2 * _SURELY_BETWEEN)
-    jumps = steps[1:] / np.maximum(steps[:-1], 0.2)
+    jumps = steps[1:] / steps[:-1]
     widest = int(np.argmax(jumps))
     return float((steps[widest] + steps[widest + 1]) / 2)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOSTLY = 0.7  # of a single stroke's ink on ruled lines; a 1 on a line has its ends beside it
 _NEARLY_ALL = 0.97  # of any other part's; among narrow squares lines are everywhere
+_DARKER = 1.4  # so many times as dark as the lines is no rest of them
 _NARROW = 0.4  # of its height; what is so narrow is a single stroke
 _FLAT = 0.4  # of the usual height around
 _LOWEST = 0.3  # of the page's usual height of writing
@@ -36,7 +37,16 @@ def without_rests(ink: PageInk, parts: Parts) -> Parts:
     clear = dark > _FAINTEST * median(dark, parts.area * dark**2)  # faint noise may cover more than the writing
     stroke = (parts.width < _NARROW * parts.height) | (parts.height < _FLAT * parts.usual)
     rest = parts.body & (on_lines > np.where(stroke, _MOSTLY, _NEARLY_ALL))
+    rest &= dark < _DARKER * _line_darkness(ink)  # a pen that is darker than the lines wrote it
     return parts.only(clear & ~rest)
+
+
+def _line_darkness(ink: PageInk) -> float:
+    """How dark the ruled lines were that are gone."""
+    if ink.ruling is None:
+        return 0.0
+    gone = ink.dark[(ink.ruling > 0) & (ink.mask == 0)]
+    return float(np.percentile(gone, 75)) if gone.size else 0.0
 
 
 def worth_reading(parts: Parts, words: Sequence[Word]) -> Flags:
