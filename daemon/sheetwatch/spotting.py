@@ -9,15 +9,14 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from sheetwatch.domain import Box, Digit, Line, Number, Spotted
 from sheetwatch.vision.written.find import find_written
 from sheetwatch.vision.written.places import places_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    import numpy as np
     import numpy.typing as npt
 
     from sheetwatch.reader.reader import StringReading
@@ -25,9 +24,10 @@ if TYPE_CHECKING:
 
     Grey = npt.NDArray[np.uint8]
 
-LEAST_PROBABILITY = 0.2  # of a number that is shown
+LEAST_PROBABILITY = 0.1  # of a number that is shown
 _SOME_WORDS = 2  # that are no numbers make a line of text, unless more numbers stand in it
 _AMONG_WORDS = 0.5
+_WITH_PART = 0.1  # how much rarer 7.5 and 7½ are than whole numbers; a speck beside a number is commoner
 _NUMBER = re.compile(r"\d+(?:\.\d+|½)?|\.\d+|½")
 
 
@@ -38,8 +38,8 @@ class StringReader(Protocol):
     def model_id(self) -> str:
         """Name and number of the model."""
 
-    def read_string(self, cell: Grey) -> StringReading | None:
-        """Read a crop (uint8 (H, W), dark ink on light paper, any size) of which nothing is known."""
+    def read_string(self, cell: Grey, plausible: Callable[[str], float]) -> StringReading | None:
+        """Read a crop: uint8 (H, W), dark ink on light paper, any size. plausible: a weight for each string."""
 
 
 def spot(grey: Grey, reader: StringReader) -> Spotted:
@@ -63,8 +63,8 @@ def _numbers(line: Sequence[Piece], reader: StringReader) -> tuple[Number, ...]:
 
 def _number(piece: Piece, reader: StringReader) -> Number | None:
     """The number that a word says; None where it is none."""
-    reading = reader.read_string(piece.grey)
-    if reading is None or not _NUMBER.fullmatch(reading.text):
+    reading = reader.read_string(piece.grey, _plausible)
+    if reading is None or reading.probability < LEAST_PROBABILITY:
         return None
     boxes = places_of(piece, [symbol.column for symbol in reading.symbols])
     return Number(
@@ -76,6 +76,12 @@ def _number(piece: Piece, reader: StringReader) -> Number | None:
             for box, symbol in zip(boxes, reading.symbols, strict=True)
         ),
     )
+
+
+def _plausible(text: str) -> float:
+    if text.isdigit():
+        return 1.0
+    return _WITH_PART if _NUMBER.fullmatch(text) else 0.0
 
 
 def _around(boxes: list[Box]) -> Box:

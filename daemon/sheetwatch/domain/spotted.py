@@ -24,7 +24,10 @@ class Digit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """One number. `box`: around its ink, page pixels; `text`: as written ("007", "7.5"); `probability`: of all of it."""
+    """One number.
+
+    `box`: around its ink, page pixels; `text`: as written ("007", "7.5"); `probability`: of the whole number.
+    """
 
     box: Box
     text: str
@@ -46,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spotted:
-    """The numbers of one page, line by line from top to bottom. `model`: name and number of the model that read them."""
+    """The numbers of one page, line by line from top to bottom. `model`: name and number of the reader's model."""
 
     lines: tuple[Line, ...]
     model: str

@@ -39,7 +39,7 @@ _MOST_DPI = 240.0  # larger pictures show no more, and take longer
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrueNumber:
-    """A number that was written. `quad`: float64 (4, 2), around its ink in picture pixels, top left first, clockwise."""
+    """A number that was written. `quad`: float64 (4, 2), around its ink, picture pixels, top left first, clockwise."""
 
     text: str
     quad: Quad
@@ -68,6 +68,16 @@ class TestPage:
 class _Written:
     ink: Grey
     numbers: tuple[TrueNumber, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manner:
+    """How a line is written. `tall`: pixels; `gap`, `spacing`: between digits and numbers, heights; `slope`: rise."""
+
+    tall: float
+    gap: float
+    slope: float
+    spacing: tuple[float, float]
 
 
 def make_page(writer: Callable[[Rng], Writer], rng: Rng) -> TestPage:
@@ -112,9 +122,7 @@ def _captured(sheet: Grey, written: _Written, conditions: Mapping[str, str], rng
     return TestPage(grey=np.asarray(grey, np.uint8), numbers=numbers, conditions=conditions)
 
 
-def _write(
-    writer: Writer, shape: tuple[int, int], tall: float, conditions: Mapping[str, str], rng: Rng
-) -> _Written:
+def _write(writer: Writer, shape: tuple[int, int], tall: float, conditions: Mapping[str, str], rng: Rng) -> _Written:
     """Lines of numbers from the top to the bottom of an empty sheet, as many as there is room and mood for."""
     ink = np.zeros(shape, np.uint8)
     low, high = SLOPES[conditions["slope"]]
@@ -130,7 +138,8 @@ def _write(
         own = float(np.tan(slope + np.deg2rad(rng.normal(0, 0.5))))
         x = left_edge + abs(rng.normal(0, 0.02)) * shape[1]
         count = int(rng.integers(1, 9))
-        found = _write_line(ink, writer, (x, y, own), tall, gap, SPACINGS[conditions["spacing"]], count, rng)
+        manner = _Manner(tall=tall, gap=gap, slope=own, spacing=SPACINGS[conditions["spacing"]])
+        found = _write_line(ink, writer, manner, (x, y), count=count, rng=rng)
         numbers += [replace(number, line=line) for number in found]
         y += tall * rng.uniform(1.7, 2.8)
         line += 1
@@ -138,22 +147,16 @@ def _write(
 
 
 def _write_line(
-    ink: Grey,
-    writer: Writer,
-    start: tuple[float, float, float],
-    tall: float,
-    gap: float,
-    spacing: tuple[float, float],
-    count: int,
-    rng: Rng,
+    ink: Grey, writer: Writer, manner: _Manner, start: tuple[float, float], *, count: int, rng: Rng
 ) -> list[TrueNumber]:
-    """Numbers from a place (x, y of the base line, slope) to the right, until the sheet ends."""
-    x, y, slope = start
+    """Numbers from a place (x, y of the base line) to the right, until the sheet ends."""
+    x, y = start
+    tall, slope = manner.tall, manner.slope
     numbers: list[TrueNumber] = []
     first = x
     for _ in range(count):
         text = draw_number(rng)
-        body = number_ink(writer, text, tall * float(np.exp(rng.normal(0, 0.05))), gap, rng)
+        body = number_ink(writer, text, tall * float(np.exp(rng.normal(0, 0.05))), manner.gap, rng)
         body, corners = _leaning(body, slope)
         base = y + slope * (x - first)
         place = (round(x), round(base - tall + rng.normal(0, 0.05) * tall))
@@ -164,7 +167,7 @@ def _write_line(
             break
         np.maximum(part, body, out=part)
         numbers.append(TrueNumber(text=text, quad=corners + np.array(place, np.float64), line=0))
-        x += body.shape[1] + tall * rng.uniform(*spacing)
+        x += body.shape[1] + tall * rng.uniform(*manner.spacing)
     return numbers
 
 

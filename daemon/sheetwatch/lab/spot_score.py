@@ -48,9 +48,7 @@ def score(true: tuple[TrueNumber, ...], spotted: Spotted) -> PageScore:
         if overlap >= _OVERLAP and k not in partner and j not in partner.values():
             partner[k] = j
     return PageScore(
-        matches=tuple(
-            Match(true=one, found=found[partner[k]] if k in partner else None) for k, one in enumerate(true)
-        ),
+        matches=tuple(Match(true=one, found=found[partner[k]] if k in partner else None) for k, one in enumerate(true)),
         extra=tuple(number for j, number in enumerate(found) if j not in partner.values()),
         in_order=_order(true) == spotted.text,
     )

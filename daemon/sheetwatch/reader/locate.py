@@ -12,6 +12,8 @@ from sheetwatch.reader.decode import condensed, exact_probability
 from sheetwatch.reader.vocabulary import BLANK, NUMBERS, SYMBOLS
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from sheetwatch.reader.decode import Frames
 
 _NEVER = -1e9
@@ -69,7 +71,7 @@ def aligned(frames: Frames, text: str) -> list[tuple[int, int]]:
     return [_run(steps, 2 * place + 1) for place in range(len(text))]
 
 
-def _run(steps: np.ndarray, state: int) -> tuple[int, int]:
+def _run(steps: npt.NDArray[np.intp], state: int) -> tuple[int, int]:
     there = np.flatnonzero(steps == state)
     return int(there[0]), int(there[-1]) + 1
 

@@ -17,7 +17,7 @@ from sheetwatch.reader.normalise import prepare
 from sheetwatch.shipped import shipped_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -97,17 +97,20 @@ class Reader:
         frames = frames_of(self._network.logits(prepared.picture), calibration.temperature)
         return sharpened(meanings(n_best(frames), field), calibration, left_out=prepared.left_out)
 
-    def read_string(self, cell: Grey) -> StringReading | None:
-        """The likeliest string of a crop with the place of each symbol; None where no ink was found.
+    def read_string(self, cell: Grey, plausible: Callable[[str], float]) -> StringReading | None:
+        """The likeliest string of a crop with the place of each symbol; None where there is no ink, or none plausible.
 
-        cell: uint8 (H, W), dark ink on light paper, any size; no field says what may stand there.
+        cell: uint8 (H, W), dark ink on light paper, any size. plausible: a weight for each string, 0 for what cannot
+        stand there.
         """
         prepared = prepare(cell)
         if prepared.picture is None:
             return None
         calibration = self._manifest.calibration
         frames = frames_of(self._network.logits(prepared.picture), calibration.temperature)
-        best = n_best(frames, count=2)[0]
+        best = max(n_best(frames), key=lambda one: one.probability * plausible(one.text))
+        if not plausible(best.text):
+            return None
         return StringReading(
             text=best.text,
             probability=calibrated(best.probability, calibration, left_out=prepared.left_out),

@@ -55,7 +55,7 @@ def find_written(grey: Grey) -> list[list[Piece]]:
     slope = page_slope(parts)
     lines = find_lines(parts, slope)
     slopes = [line_slope(parts, line, slope) for line in lines]
-    by_line = [split_words(parts, line, own) for line, own in zip(lines, slopes, strict=True)]
+    by_line = [split_words(parts, line) for line in lines]
     each = [own for own, line in zip(slopes, by_line, strict=True) for _ in line]
     words = with_small_parts(parts, [word for line in by_line for word in line], each)
     worth = worth_reading(parts, words)

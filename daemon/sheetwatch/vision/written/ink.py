@@ -90,7 +90,7 @@ def _grain(smooth: Real, paper: Real) -> float:
     return float(np.median(steps)) / (0.67 * 1.41)
 
 
-def _with_sure_ink(mask: Mask, sure: np.ndarray) -> Mask:
+def _with_sure_ink(mask: Mask, sure: npt.NDArray[np.bool_]) -> Mask:
     """The connected parts in which some pixel is surely ink."""
     count, parts = cv2.connectedComponents(mask, connectivity=8)
     keep = np.zeros(count, np.uint8)

@@ -105,7 +105,9 @@ def _usual_heights(x: Real, y: Real, width: Real, height: Real, area: Real) -> R
         reach = np.maximum(usual, 8.0)
         usual = np.array(
             [
-                median(height, area * ((np.abs(x - x[k]) < _NEARBY * reach[k] + width[k]) & (np.abs(y - y[k]) < reach[k])))
+                median(
+                    height, area * ((np.abs(x - x[k]) < _NEARBY * reach[k] + width[k]) & (np.abs(y - y[k]) < reach[k]))
+                )
                 for k in range(len(x))
             ]
         ).reshape(-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,7 +58,7 @@ def _cuts(piece: Piece, middles: Columns) -> Columns:
     """A column between each two symbols: where there is least ink, near the middle between them."""
     ink = np.count_nonzero(piece.parts, axis=0) / max(1, piece.parts.shape[0])
     cuts = []
-    for left, right in zip(middles, middles[1:], strict=False):
+    for left, right in pairwise(middles):
         between = np.arange(_near(left, len(ink)), _near(right, len(ink)) + 1)
         off = np.abs(between - (left + right) / 2) / max(1.0, right - left)
         cuts.append(float(between[np.argmin(_INK_COUNTS * ink[between] + off)]) + 0.5)

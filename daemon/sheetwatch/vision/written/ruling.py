@@ -21,7 +21,7 @@ _RUN = 81  # half-size pixels that a line must run straight
 _STEEPEST = 9  # half-size pixels that it may rise or fall on that way
 _GAP = 9  # half-size pixels of a line that may be missing
 _LINK = 31  # half-size pixels between two runs of one line
-_FURTHER = 250  # half-size pixels that a line is drawn on at its ends
+_FURTHER = 400  # half-size pixels that a line is drawn on at its ends
 _STRAIGHT = 1.2  # half-size pixels that a line's end may stray, on average; more are two lines
 _SHORTEST = 0.2  # of the page's width or height; anything shorter may be a stroke
 _LEAST_INK = 0.5  # of a line's length; the feet of letters in a row are less
@@ -39,7 +39,7 @@ def without_ruling(ink: PageInk) -> PageInk:
     if not level.any() and not upright.any():
         return ink
     ruled = _ruled(ink, level, upright) | _flipped(_ruled(_turned(ink), _flipped(upright), _flipped(level)))
-    kept = ink.mask & ~ruled & 1
+    kept: Mask = ink.mask & ~ruled & 1
     whole = _mended(kept, ink.mask, ruled)
     near = cv2.dilate(ink.dark * whole, np.ones((_NEAR, _NEAR), np.uint8))
     return replace(ink, mask=whole & (ink.dark > _REST * near).astype(np.uint8), ruling=level | upright)
@@ -118,10 +118,8 @@ def _ruled(ink: PageInk, lines: Mask, across: Mask) -> Mask:
     on_line = ink.mask & lines
     if not on_line.any():
         return on_line
-    free = ink.mask & ~across & 1
-    tall = cv2.morphologyEx(
-        free, cv2.MORPH_OPEN, np.ones((_thickness(free, lines) + 3, 1), np.uint8), borderValue=0
-    )
+    free: Mask = ink.mask & ~across & 1
+    tall = cv2.morphologyEx(free, cv2.MORPH_OPEN, np.ones((_thickness(free, lines) + 3, 1), np.uint8), borderValue=0)
     bare = on_line & ~tall & 1
     darker = ink.dark > _DARKER * _line_darkness(ink.dark, bare) + 0.05
     return np.asarray(bare & ~darker.astype(np.uint8) & 1, dtype=np.uint8)

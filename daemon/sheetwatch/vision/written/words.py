@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,13 +31,13 @@ class Word:
     tall: float
 
 
-def split_words(parts: Parts, line: Indices, slope: float) -> list[Word]:
-    """The words of one line, left to right. line: its bodies, left to right; slope: its rise over run."""
+def split_words(parts: Parts, line: Indices) -> list[Word]:
+    """The words of one line, left to right. line: its bodies, left to right."""
     tall = _usual_height(parts, line)
     gaps = _gaps(parts, line) / tall
     limit = word_gap(gaps)
     ends = [0, *(np.flatnonzero(gaps > limit) + 1).tolist(), len(line)]
-    words = [line[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    words = [line[a:b] for a, b in pairwise(ends)]
     return [Word(parts=word, tall=_usual_height(parts, word)) for word in words]
 
 

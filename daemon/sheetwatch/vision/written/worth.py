@@ -1,4 +1,4 @@
-"""Which parts and words of a page may be writing; the others are rests of ruled lines, specks and what shines through."""
+"""Which parts and words of a page may be writing, and which are rests of ruled lines, specks, the other side's ink."""
 
 from __future__ import annotations
 
