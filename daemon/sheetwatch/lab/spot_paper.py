@@ -17,39 +17,11 @@ if TYPE_CHECKING:
     Rng = np.random.Generator
 
 _PIXELS_PER_MM = 200.0 / 25.4
-_WORDS = [
-    "name",
-    "date",
-    "class",
-    "sum",
-    "please",
-    "write",
-    "the",
-    "numbers",
-    "below",
-    "in",
-    "figures",
-    "and",
-    "check",
-    "each",
-    "result",
-    "before",
-    "you",
-    "hand",
-    "in",
-    "this",
-    "sheet",
-    "results",
-    "total",
-    "weekly",
-    "exercise",
-    "pupils",
-    "school",
-    "amount",
-    "received",
-    "signature",
-    "remarks",
-]
+_WORDS = (
+    *("name", "date", "class", "sum", "please", "write", "the", "numbers", "below", "in", "figures", "and", "check"),
+    *("each", "result", "before", "you", "hand", "this", "sheet", "results", "total", "weekly", "exercise", "pupils"),
+    *("school", "amount", "received", "signature", "remarks"),
+)
 
 
 def blank_paper(shape: tuple[int, int], kind: str, rng: Rng) -> Grey:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Grey = npt.NDArray[np.uint8]
     Labels = npt.NDArray[np.int32]
 
+_SMALLEST_PX = 9  # of a page; nobody can read less
 _MARGIN = 0.35  # heights of paper around a word
 
 
@@ -50,6 +51,8 @@ def find_written(grey: Grey) -> list[list[Piece]]:
 
     grey: uint8 (H, W), dark ink on light paper, upright, any resolution.
     """
+    if min(grey.shape) < _SMALLEST_PX:
+        return []
     ink = without_ruling(find_page_ink(grey))
     parts = without_rests(ink, find_parts(ink.mask))
     slope = page_slope(parts)

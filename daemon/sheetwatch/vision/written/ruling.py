@@ -39,7 +39,7 @@ def without_ruling(ink: PageInk) -> PageInk:
     if not level.any() and not upright.any():
         return ink
     ruled = _ruled(ink, level, upright) | _flipped(_ruled(_turned(ink), _flipped(upright), _flipped(level)))
-    kept: Mask = ink.mask & ~ruled & 1
+    kept = _without(ink.mask, ruled)
     whole = _mended(kept, ink.mask, ruled)
     near = cv2.dilate(ink.dark * whole, np.ones((_NEAR, _NEAR), np.uint8))
     return replace(ink, mask=whole & (ink.dark > _REST * near).astype(np.uint8), ruling=level | upright)
@@ -118,7 +118,7 @@ def _ruled(ink: PageInk, lines: Mask, across: Mask) -> Mask:
     on_line = ink.mask & lines
     if not on_line.any():
         return on_line
-    free: Mask = ink.mask & ~across & 1
+    free = _without(ink.mask, across)
     tall = cv2.morphologyEx(free, cv2.MORPH_OPEN, np.ones((_thickness(free, lines) + 3, 1), np.uint8), borderValue=0)
     bare = on_line & ~tall & 1
     darker = ink.dark > _DARKER * _line_darkness(ink.dark, bare) + 0.05
@@ -149,6 +149,10 @@ def _mended(kept: Mask, before: Mask, ruled: Mask) -> Mask:
     around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_THICKEST, _THICKEST))
     closed = cv2.morphologyEx(kept, cv2.MORPH_CLOSE, around)
     return np.asarray(kept | (closed & before & ruled), dtype=np.uint8)
+
+
+def _without(mask: Mask, other: Mask) -> Mask:
+    return np.asarray(mask & (other ^ 1), dtype=np.uint8)
 
 
 def _flipped(mask: Mask) -> Mask:
