@@ -34,7 +34,6 @@ HEAVY = [
     "msgspec",
     "tflite_runtime",
     "pypdfium2",
-    "watchdog",
 ]
 
 

@@ -39,6 +39,12 @@ def test_links_in_documents_lead_somewhere(document: Path) -> None:
         assert (document.parent / target).exists(), f"{document.name} links to {target}, which does not exist"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_files_named_in_documents_exist(document: Path) -> None:
+    for name in re.findall(r"`((?:tests|deploy|config|models)/[\w./-]+)`", document.read_text()):
+        assert (REPOSITORY / name).exists(), f"{document.name} names {name}, which does not exist"
+
+
 def key_names(section: Any) -> set[str]:
     names = set()
     hints = get_type_hints(section)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sheetwatch.intake.listing import Seen
@@ -31,6 +31,7 @@ looks = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(looks)
 def test_a_file_is_ready_exactly_when_it_was_the_same_for_the_settle_time(
     history: list[tuple[float, dict[str, tuple[int, int]]]],
@@ -87,10 +88,10 @@ def test_the_name_used_again_is_another_file() -> None:
     assert tracked.ready(now_s=9) == [seen(inode=2)]
 
 
-def test_a_file_left_alone_is_tried_again_much_later() -> None:
+def test_a_file_set_aside_is_tried_again_much_later() -> None:
     tracked = tracker()
     tracked.observe([seen()], now_s=0)
-    tracked.leave_alone(seen(), now_s=6)
+    tracked.set_aside(seen(), now_s=6)
     assert tracked.settling == 0
     assert not tracked.ready(now_s=60)
     assert tracked.ready(now_s=66) == [seen()]

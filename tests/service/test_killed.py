@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sheetwatch import files
 from sheetwatch.ledger import Accounting, all_sheets, open_reviews, rows_by_file
 from sheetwatch.service.recovery import clean_up
 from support.office import Office, doubt, office_settings, row, sheet
@@ -67,6 +68,8 @@ def _die_at(office: Office, point: int) -> None:
     for name in _EFFECTS:
         original = getattr(os, name)
         setattr(os, name, _counted(original, effect))
+    kernel: Any = files._KERNEL
+    kernel.renameat2 = _counted(kernel.renameat2, effect)
     _DyingConnection.effect = staticmethod(effect)
     office.restart()
     _work(office)

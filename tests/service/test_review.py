@@ -15,6 +15,7 @@ import pytest
 from sheetwatch.domain import EnvironmentFault, UsageError
 from sheetwatch.ledger import OpenReview, open_reviews
 from sheetwatch.service import decisions, lock
+from sheetwatch.service.deliveries import Deliveries
 from sheetwatch.service.terminal import Desk
 from support.office import TEMPLATE, Office, doubt, row, sheet
 
@@ -196,6 +197,29 @@ def test_everything_moved_back_leaves_no_litter(office: Office) -> None:
     assert review.stem == open_reviews(office.ledger)[0].stem
 
 
+def test_an_answer_moved_back_with_its_page_is_kept(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    filled_in = answer(office, review, {"q1": "5"}).rename(office.inbox / f"{review.stem}.review.csv").read_bytes()
+    for path in list(office.settings.review.iterdir()):
+        path.rename(office.inbox / path.name)
+    office.settle()
+    (kept,) = office.settings.review.glob("*.too-late.csv")
+    assert kept.read_bytes() == filled_in
+    assert "NOT" in kept.with_suffix(".txt").read_text()
+    assert not office.names(office.inbox)
+
+
+def test_a_huge_file_in_place_of_a_decided_sheet_is_kept_unread(office: Office) -> None:
+    review = in_review(office, doubt(3))
+    with Desk.open(office.settings) as desk:
+        desk.accept(review.stem, {"q1": "6"}, by="ann")
+    with (office.settings.review / f"{review.stem}.review.csv").open("wb") as file:
+        file.truncate(1 << 42)
+    assert office.settle().rows == 1
+    (kept,) = office.settings.review.glob("*.too-late.csv")
+    assert kept.stat().st_size == 1 << 42
+
+
 def test_a_whole_scan_in_place_of_one_that_could_not_be_opened(office: Office) -> None:
     office.drop("exam.pdf", b"broken")
     office.settle()
@@ -245,6 +269,21 @@ def test_the_terminal_delivers_when_no_daemon_runs(office: Office) -> None:
     assert office.csv_lines()[0].split(",")[4:7] == ["corrected", "0003", ""]
     assert not office.names(office.settings.review)
     assert office.nothing_owed
+
+
+def test_a_decision_of_the_terminal_stands_though_it_cannot_deliver(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = in_review(office, doubt(3))
+
+    def refuse(_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patch, Desk.open(office.settings) as desk:
+        patch.setattr(Deliveries, "everything", refuse)
+        assert desk.accept(review.stem, {"q1": "7"}, by="ann").startswith("exam-")
+    assert office.settle().rows == 1
+    assert len(office.csv_lines()) == 1
 
 
 def test_the_terminal_of_another_user_leaves_the_folders_to_the_daemon(

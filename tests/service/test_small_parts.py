@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -16,7 +17,7 @@ import pytest
 from sheetwatch.domain import EnvironmentFault, Log
 from sheetwatch.files import write_atomically
 from sheetwatch.service import lock, logs
-from sheetwatch.service.health import Faults, Health, HealthFile, read_health
+from sheetwatch.service.health import Faults, Health, HealthFile, health_of, read_health
 from sheetwatch.service.loop import Service
 from sheetwatch.service.notify import Notifier
 from sheetwatch.service.report import report_of
@@ -98,15 +99,6 @@ def test_only_one_holds_the_lock(tmp_path: Path) -> None:
     assert not lock.is_held(tmp_path)
 
 
-def test_a_folder_has_one_daemon_whatever_its_state_folder(tmp_path: Path) -> None:
-    with lock.folders_held([tmp_path]):
-        with pytest.raises(EnvironmentFault, match="another state folder"), lock.folders_held([tmp_path]):
-            pytest.fail("two hold it")
-        (tmp_path / "other").mkdir()
-        with lock.folders_held([tmp_path / "other"]):
-            assert not list((tmp_path / "other").iterdir())
-
-
 def test_faults_are_tried_again_with_growing_pauses() -> None:
     clock, log = FakeClock(), logs.configure(Log(level="error"))
     faults, tried = Faults(clock, log), []
@@ -119,14 +111,36 @@ def test_faults_are_tried_again_with_growing_pauses() -> None:
         faults.attempt("results", fail)
         clock.advance(0.1)
     gaps = [round(after - before) for before, after in pairwise(tried)]
-    assert gaps[:6] == [1, 2, 4, 8, 16, 30]
-    assert faults.current[0].message == "/somewhere: full"
+    assert gaps[:6] == [1, 2, 4, 8, 15, 15]
+    assert faults.current[0].message == "/somewhere: full; free some space on its disk"
     clock.advance(31)
     faults.attempt("results", lambda: False)
     assert faults.is_failing(), "nothing was tried, so nothing is known"
     assert not faults.is_failing(but={"results"})
     faults.attempt("results", lambda: None)
     assert not faults.is_failing()
+
+
+def test_a_name_that_is_no_text_is_told_all_the_same(tmp_path: Path) -> None:
+    """By a file system in health file and log, where it is not UTF-8; in one line, which sd_notify demands."""
+    faults = Faults(FakeClock(), logs.configure(Log(level="error")))
+
+    def fail() -> None:
+        raise OSError(errno.EROFS, "read-only", "/inbox/caf\udce9\nREADY=1.pdf")
+
+    faults.attempt("claim", fail)
+    HealthFile(tmp_path).write(health_of("paused", FakeClock().now(), faults.current))
+    read = read_health(tmp_path)
+    assert read is not None
+    assert read.faults[0].startswith(r"claim: /inbox/caf\xe9\nREADY=1.pdf: read-only; mount its disk for writing")
+
+
+def test_a_status_is_one_line_of_text(tmp_path: Path) -> None:
+    address = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        Notifier({"NOTIFY_SOCKET": str(address)}).status("caf\udce9\nSTOPPING=1")
+        assert systemd.recv(200) == rb"STATUS=caf\xe9\nSTOPPING=1"
 
 
 def test_a_link_under_a_temporary_name_leads_nowhere(tmp_path: Path) -> None:
@@ -152,6 +166,18 @@ def test_the_health_file_fits_a_full_disk(tmp_path: Path) -> None:
     assert read.notices[-1].startswith("8 ")
     file.write(Health(pid=1, state="running", since="now"))
     assert (tmp_path / "health.json").stat().st_size == size
+
+
+def test_a_fault_longer_than_the_health_file_is_told_from_both_ends(tmp_path: Path) -> None:
+    faults = (f"claim: {'/é' * 4000}: full; free some space", "results: away; mount it")
+    HealthFile(tmp_path).write(Health(pid=1, state="paused", since="now", faults=faults))
+    read = read_health(tmp_path)
+    assert read is not None
+    assert (tmp_path / "health.json").stat().st_size == 4096
+    assert read.state == "paused"
+    assert read.faults[0].startswith("claim: /é/é")
+    assert read.faults[0].endswith("é: full; free some space")
+    assert read.faults[1] == faults[1]
 
 
 def test_faults_of_an_earlier_daemon_are_not_told_of_one_that_starts(tmp_path: Path) -> None:

@@ -105,11 +105,11 @@ class TextWorker:
         """Nothing to end."""
 
     def probe(self, path: Path) -> Future[Probe]:
-        return _future(lambda: self._probe(path.read_bytes()))
+        return later(lambda: self._probe(path.read_bytes()))
 
     def read(self, task: PageTask) -> Future[PageOutcome]:
         self.tasks.append(task)
-        return _future(lambda: self._read(task))
+        return later(lambda: self._read(task))
 
     def _probe(self, data: bytes) -> Probe:
         sha256 = hashlib.sha256(data).hexdigest()
@@ -167,7 +167,7 @@ def _pages(data: bytes) -> list[str]:
     return data.decode().splitlines()[1:-1]
 
 
-def _future(work: Callable[[], T]) -> Future[T]:
+def later(work: Callable[[], T]) -> Future[T]:
     future: Future[T] = Future()
     try:
         future.set_result(work())

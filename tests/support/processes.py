@@ -61,12 +61,14 @@ class Installation:
         return answer
 
     def csv_lines(self) -> list[str]:
-        files = sorted((self.base / "results").glob("*.csv"))
+        files = sorted((self.base / "results").glob("[!.]*.csv"))  # none that is being written
         return [line for file in files for line in file.read_text().splitlines()[1:]]
 
     def names(self, folder: str) -> list[str]:
+        """Every file below a folder, but for those that are being written."""
         root = self.base / folder
-        return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+        files = [path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".sheetwatch-")]
+        return sorted(str(path.relative_to(root)) for path in files)
 
     def start(self, *program: str, **extra: str) -> subprocess.Popen[str]:
         log = (self.base / "log").open("a")

@@ -108,6 +108,21 @@ def test_a_tag_with_more_strips_than_a_page_has_rows(write_tiff: WriteTiff) -> N
     assert reason_of(bytes(data)) is ReasonCode.UNREADABLE_FILE
 
 
+def test_a_tiff_with_fewer_strips_or_tiles_than_its_page_needs(write_tiff: WriteTiff) -> None:
+    strips = write_tiff(bytes(64), width=8, height=8, bits=8, photometric=1, samples=1, rows=1)
+    tiles = write_tiff(bytes(64), width=8, height=8, bits=8, photometric=1, samples=1, tile_width=4, tile_height=4)
+    assert reason_of(strips) is reason_of(tiles) is ReasonCode.INCOMPLETE_FILE
+
+
+def test_a_tiff_packed_in_a_way_that_nobody_knows_is_no_white_page(write_tiff: WriteTiff) -> None:
+    data = write_tiff(bytes(64), width=8, height=8, bits=8, photometric=0, samples=1, compression=0)
+    assert reason_of(data) is ReasonCode.UNREADABLE_FILE
+
+
+def test_a_side_longer_than_the_decoder_takes() -> None:
+    assert reason_of(png_of(1, 2_000_000, 1)) is ReasonCode.TOO_LARGE
+
+
 def test_a_tiff_that_is_still_written(write_tiff: WriteTiff) -> None:
     data = write_tiff(bytes(64), width=8, height=8, bits=8, photometric=1, samples=1)
     assert reason_of(data[:4] + bytes(4) + data[8:]) is ReasonCode.INCOMPLETE_FILE
@@ -146,6 +161,13 @@ def test_a_jpeg_of_no_size(scans: dict[str, bytes]) -> None:
     frame = data.index(b"\xff\xc0")
     data[frame + 5 : frame + 9] = bytes(4)
     assert reason_of(bytes(data)) is ReasonCode.UNREADABLE_FILE
+
+
+def test_a_jpeg_whose_first_warning_would_hide_the_others(scans: dict[str, bytes]) -> None:
+    data = scans["jpeg restarts"]
+    marks = [at for at in range(len(data) - 1) if data[at] == 0xFF and data[at + 1] in range(0xD0, 0xD8)]
+    middle = marks[len(marks) // 2]
+    assert reason_of(data[:middle] + b"\x12\x34" * 40 + data[middle:]) is ReasonCode.UNREADABLE_FILE
 
 
 def test_nothing_is_printed(scans: dict[str, bytes], capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from PIL import Image
 
 from sheetwatch.domain import Limits, ReasonCode, ScanError
 from sheetwatch.vision.decode import open_scan
+from support.pdf_by_hand import PdfImage, fax_image, image_page, jbig2_image
+from support.seed_scans import small_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,12 +167,42 @@ def test_a_picture_that_does_not_fill_the_page_is_rendered(grey: Grey) -> None:
     assert found[-100:].min() == 255
 
 
-def test_empty_page_is_white() -> None:
+def test_a_page_that_shows_nothing_is_damaged_and_no_blank_sheet() -> None:
     pdf = pikepdf.new()
     pdf.add_blank_page(page_size=(595, 842))
-    found = page_of(saved(pdf))
-    assert found.min() == 255
-    assert found.shape == (3509, 2480)
+    with pytest.raises(ScanError, match="shows nothing"):
+        page_of(saved(pdf))
+
+
+@pytest.mark.parametrize("damage", ["name", "kind", "place"])
+def test_a_picture_lost_to_damage_does_not_leave_a_blank_page(grey: Grey, damage: str) -> None:
+    with pikepdf.open(io.BytesIO(make_pdf(grey))) as pdf:
+        page = pdf.pages[0]
+        if damage == "name":
+            page.Resources.XObject = pikepdf.Dictionary(Other=page.Resources.XObject.Im)
+        elif damage == "kind":
+            page.Resources.XObject.Im.Subtype = pikepdf.Name.Inage
+        else:
+            page.Contents = pdf.make_stream(b"q 300 0 0 400 0 65536 cm /Im Do Q")
+        data = saved(pdf)
+    with pytest.raises(ScanError, match="shows nothing"):
+        page_of(data)
+
+
+def test_a_rendered_picture_of_blank_paper_is_white() -> None:
+    white = np.full((400, 300), 255, np.uint8)
+    assert page_of(make_pdf(white, matrix=(300, 0, 0, 280, 0, 120))).min() == 255
+
+
+@pytest.mark.parametrize("embed", [fax_image, jbig2_image])
+def test_blank_paper_of_a_fax_is_white(embed: Callable[[Image.Image], PdfImage]) -> None:
+    assert page_of(image_page(embed(Image.new("L", (840, 1188), 255)))).min() == 255
+
+
+def test_a_picture_of_which_nothing_can_be_decoded_is_no_blank_page() -> None:
+    lost = replace(jbig2_image(small_page()), data=bytes(len(jbig2_image(small_page()).data)))
+    with pytest.raises(ScanError):
+        page_of(image_page(lost))
 
 
 def test_password(grey: Grey) -> None:
@@ -194,7 +227,8 @@ def test_huge_page(grey: Grey, side: float) -> None:
 
 def test_a_large_page_is_rendered_within_the_limit() -> None:
     pdf = pikepdf.new()
-    pdf.add_blank_page(page_size=(2384, 3370))  # A0
+    page = pdf.add_blank_page(page_size=(2384, 3370))  # A0
+    page.Contents = pdf.make_stream(b"0 0 1200 1200 re f")
     limits = Limits(megapixels=30)
     assert 20e6 < page_of(saved(pdf), limits).size <= 30e6
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
 import tempfile
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -116,11 +116,14 @@ def _model(settings: Settings) -> Finding:
 
 def _folders(settings: Settings) -> Iterator[Finding]:
     from sheetwatch.intake.folders import check_folders, named_folders  # noqa: PLC0415 - needed from here on
+    from sheetwatch.service import neighbours  # noqa: PLC0415
 
     try:
         check_folders(settings)
     except ConfigError as error:
         yield Finding(subject="folders", outcome="wrong", detail=str(error))
+    if found := neighbours.conflict(settings):
+        yield Finding(subject="folders", outcome="wrong", detail=found)
     for name, folder in named_folders(settings):
         yield _folder(name, folder)
     device = _device(settings.state)
@@ -145,20 +148,19 @@ def _folder(name: str, folder: Path) -> Finding:
 
 
 def _watching(settings: Settings) -> Iterator[Finding]:
-    from sheetwatch.intake.hints import Hints  # noqa: PLC0415 - brings watchdog
+    from sheetwatch.intake.hints import Hints  # noqa: PLC0415 - a command costs nothing until it runs
 
     every = f"looked through every {settings.watch.rescan_s:g} s"
     for inbox in settings.inbox:
         if not inbox.is_dir() or not os.access(inbox, os.W_OK, effective_ids=True):
             continue
-        heard = threading.Event()
-        hints = Hints([inbox], heard.set, settings.watch.mode)
+        hints = Hints([inbox], settings.watch.mode)
+        if hints.polls or not hints.watch(inbox) or hints.descriptor is None:
+            yield Finding(subject="watch", outcome="ok" if hints.polls else "note", detail=f"{inbox}: {every}")
+            continue
         try:
-            if not hints.ensure():
-                yield Finding(subject="watch", outcome="ok" if hints.polls else "note", detail=f"{inbox}: {every}")
-                continue
             with tempfile.NamedTemporaryFile(dir=inbox, prefix=".sheetwatch-check-"):
-                told = heard.wait(_EVENT_WAIT_S)
+                told, _, _ = select.select([hints.descriptor], [], [], _EVENT_WAIT_S)
         finally:
             hints.stop()
         detail = f"{inbox}: events arrive" if told else f"{inbox}: no event came; it is {every}"

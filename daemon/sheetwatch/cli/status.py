@@ -17,7 +17,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "status",
         help="show the accounting, the queue and the last sheets",
         description="Looks only; works beside a running daemon and without one. Exit code 0: all is well. 1: a person "
-        "is needed: intake is paused, work is left and no daemon runs, or the accounting does not balance.",
+        "is needed: intake is paused, work is left and no daemon runs, the accounting does not balance, or "
+        "needs-a-person.txt in the state folder names what somebody has to see to and then remove it.",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--last", type=int, default=10, metavar="N", help="how many of the last sheets to list (10)")

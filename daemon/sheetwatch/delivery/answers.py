@@ -35,7 +35,7 @@ OPEN = "?"
 OK = "ok"
 DISCARD = "discard"
 NOTHING = "-"
-_BEYOND = "(beyond the last column)"
+_FIELD, _CORRECT = "field", "correct"
 
 
 class AnswerError(SheetwatchError):
@@ -146,7 +146,21 @@ def _value(field: Field, text: str, reading: Reading | None, *, is_doubtful: boo
         raise AnswerError(f"write the value, {OK} where the reading is right, or {NOTHING} where nothing is written")
     if text == NOTHING:
         return _nothing(field)
-    return canonical_value(field, text)
+    value = canonical_value(field, text)
+    if word.lower() != OK:
+        _check_zeros(field, value, reading)
+    return value
+
+
+def _check_zeros(field: Field, value: str, reading: Reading | None) -> None:
+    """Where a number may have any length, one without the zeros that were read may have lost them in a spreadsheet."""
+    read = reading.value if reading else ""
+    is_free = field.kind is FieldKind.DIGITS and field.length is None
+    if is_free and read.startswith("0") and not value.startswith("0") and len(value) < len(read):
+        raise AnswerError(
+            f"{value!r} may have lost its zeros in a spreadsheet; type an apostrophe in front: '0{value}; "
+            f"or, if there are none: {OK} {value}"
+        )
 
 
 def _as_read(field: Field, reading: Reading | None) -> str:
@@ -226,6 +240,8 @@ def _read_lines(data: bytes) -> _Saved:
         del lines[0]
     if not lines:
         raise AnswerError("the file is empty; move the page back into inbox to have it made again")
+    if not lines[0]:
+        raise AnswerError(f"the first line is empty; it must name the columns {_FIELD} and {_CORRECT}")
     try:
         found = _cells("\n".join(lines), max(",;\t", key=lines[0].count))
     except csv.Error as error:
@@ -235,19 +251,28 @@ def _read_lines(data: bytes) -> _Saved:
 
 def _cells(text: str, delimiter: str) -> list[tuple[str, str]]:
     """The columns `field` and `correct`. Raises AnswerError; csv.Error for a table that is none."""
-    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter, restkey=_BEYOND, restval="")
-    columns = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
-    if not {"field", "correct"} <= columns.keys():
-        raise AnswerError("the first line must name the columns field and correct; leave it as it was")
-    field, correct = columns["field"], columns["correct"]
-    return [(row[field].strip(), _cell(row, field, correct)) for row in rows if row[field] and row[field].strip()]
+    titles, *lines = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter)]
+    titles = [title.lower() for title in titles]
+    if not titles.count(_FIELD) == titles.count(_CORRECT) == 1:
+        raise AnswerError(
+            f"the first line must name the columns {_FIELD} and {_CORRECT}, each once; leave it as it was"
+        )
+    if delimiter == ",":
+        _check_decimal_commas(titles, lines)
+    field, correct = titles.index(_FIELD), titles.index(_CORRECT)
+    padded = ([*cells, *[""] * len(titles)] for cells in lines)
+    return [(cells[field], cells[correct]) for cells in padded if cells[field]]
 
 
-def _cell(row: Mapping[str, str | Sequence[str]], field: str, correct: str) -> str:
-    """What stands in the column `correct`. Raises AnswerError for `7,5` typed into a file with commas between cells."""
-    if any(row.get(_BEYOND, ())):
-        raise AnswerError(f"{row[field]}: the line has too many cells; write 7.5, not 7,5")
-    return str(row[correct] or "").strip()
+def _check_decimal_commas(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """Refuse `7,5` typed into a file with commas between cells: the 5 lands beside the 7, under no title of ours."""
+    correct = titles.index(_CORRECT)
+    for cells in lines:
+        value, beside = [*cells[correct:], "", ""][:2]
+        is_longer = len(cells) > len(titles) and (any(cells[len(titles) :]) or (value and beside))
+        is_ours = correct + 1 < len(titles) and titles[correct + 1] in COLUMNS
+        if is_longer or (value.isdigit() and beside.isdigit() and not is_ours):
+            raise AnswerError(f"{cells[0]}: the line has too many cells; write 7.5, not 7,5")
 
 
 def _decode(data: bytes) -> str:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import TEMPORARY_PREFIX, copy_atomically, remove, write_atomically
+from sheetwatch.files import (
+    TEMPORARY_PREFIX,
+    copy_atomically,
+    file_sha256,
+    free_names,
+    is_folder,
+    is_taken,
+    move_new,
+    remove,
+    sha256_of,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PICTURE = ".review.png"
 TEXT = ".review.txt"
 SHEET = ".review.csv"
 OURS = (PICTURE, TEXT, SHEET)
+LARGEST_SHEET_BYTES = 1_000_000
+_LATE = ".too-late"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +60,7 @@ def place(folder: Path, stem: str, contents: Contents) -> Placed:
     if contents.page is not None:
         copy_atomically(contents.page, folder / contents.page_name)
     page_sha256 = file_sha256(contents.page) if contents.page else None
-    return Placed(page_sha256=page_sha256, sheet_sha256=hashlib.sha256(sheet).hexdigest())
+    return Placed(page_sha256=page_sha256, sheet_sha256=sha256_of(sheet))
 
 
 def write_text(folder: Path, stem: str, text: str) -> None:
@@ -58,7 +72,33 @@ def withdraw(folder: Path, stem: str, page_name: str | None) -> None:
     """Take a page's files out; those that are gone already do not matter, and a folder of that name is somebody's."""
     names = [f"{stem}{end}" for end in OURS] + ([page_name] if page_name else [])
     paths = [folder / f"{before}{name}" for name in names for before in ("", TEMPORARY_PREFIX)]
-    remove(*(path for path in paths if path.is_symlink() or not path.is_dir()))
+    remove(*(path for path in paths if not is_folder(path)))
+
+
+def says_more(folder: Path, stem: str, known_sha256: str | None) -> bool:
+    """Whether a sheet lies there that is neither as we wrote it nor as we took it. Raises OSError.
+
+    One that is too large for an answer says more, unread; a folder or a link says nothing.
+    """
+    path = folder / f"{stem}{SHEET}"
+    if not path.is_file() or path.is_symlink():
+        return False
+    return path.stat().st_size > LARGEST_SHEET_BYTES or file_sha256(path) != known_sha256
+
+
+def keep_late(found_in: Path, folder: Path, stem: str, text: Callable[[str], str]) -> str:
+    """Put an answer that nobody waits for aside, with a text that says so. Returns its new name.
+
+    `text`: what to say of a file with this name; written first, so that nobody finds the answer without it.
+    """
+    for kept in free_names(folder / f"{stem}{_LATE}.csv"):
+        if is_taken(kept):
+            continue
+        write_atomically(kept.with_suffix(".txt"), text(kept.name).encode())
+        with contextlib.suppress(FileExistsError):
+            move_new(found_in / f"{stem}{SHEET}", kept)
+            break
+    return kept.name
 
 
 def stem_of_leftover(name: str) -> str | None:
@@ -76,10 +116,4 @@ def present(folder: Path) -> set[str]:
 
 def is_untouched(sheet: bytes, sheet_sha256: str | None) -> bool:
     """Whether an answer sheet says what it said when it was placed."""
-    return hashlib.sha256(sheet).hexdigest() == sheet_sha256
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(sheet) == sheet_sha256

@@ -1,4 +1,4 @@
-"""The text <stem>.review.txt: why a page waits, and what an operator can do, in plain words."""
+"""The texts beside a page in review: why it waits, and why an answer came too late or to an older sheet; what to do."""
 
 from __future__ import annotations
 
@@ -60,6 +60,28 @@ def review_text(note: ReviewNote) -> str:
     """The whole text."""
     parts = [_what(note), *([_problem(note.problem)] if note.problem else []), _why(note), _mend(note), _made(note)]
     return "\n\n".join(parts) + "\n"
+
+
+def answered_too_late(stem: str, kept: str, why: str) -> str:
+    """The text beside an answer that came after the decision."""
+    return _late_text(
+        f"{_whole(kept)} came too late: the page {_whole(stem)} was {why}.",
+        "If that decision is right, delete this text and the answer. If it is wrong, settle it with whoever decided, "
+        "and correct the row where it is used: Sheetwatch does not change a row that it has written.",
+    )
+
+
+def answered_an_older_sheet(stem: str, kept: str) -> str:
+    """The text beside an answer to a sheet that is written anew."""
+    return _late_text(
+        f"{_whole(kept)} answers an older sheet of the page {_whole(stem)}.",
+        f"The page waits still, with a new sheet: answer {_whole(stem)}.review.csv. Then delete this text and the "
+        "older answer.",
+    )
+
+
+def _late_text(what: str, mend: str) -> str:
+    return "\n\n".join(_filled(paragraph) for paragraph in (what, "It was NOT used.", mend)) + "\n"
 
 
 def meaning(reason: Reason) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sheetwatch.domain import ConfigError, EnvironmentFault
 from sheetwatch.files import make_folder
-from sheetwatch.intake.mounts import mount_of
+from sheetwatch.intake.mounts import mount_of, places_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,9 +21,16 @@ def check_folders(settings: Settings) -> None:
     folders = named_folders(settings)
     for index, (name, folder) in enumerate(folders):
         for other_name, other in folders[index + 1 :]:
-            if _overlap(folder.resolve(), other.resolve()):
+            if overlap(folder, other):
                 raise ConfigError(
                     f"{name} ({folder}) and {other_name} ({other}) overlap; "
+                    "give each a folder of its own, none inside another"
+                )
+    for name, inbox in folders[: len(settings.inbox)]:
+        for templates in settings.templates:
+            if overlap(inbox, templates):
+                raise ConfigError(
+                    f"{name} ({inbox}) and templates ({templates}) overlap, so templates would be taken for scans; "
                     "give each a folder of its own, none inside another"
                 )
 
@@ -39,8 +46,13 @@ def named_folders(settings: Settings) -> list[tuple[str, Path]]:
     ]
 
 
-def _overlap(one: Path, other: Path) -> bool:
-    return one.is_relative_to(other) or other.is_relative_to(one)
+def overlap(one: Path, other: Path) -> bool:
+    """Whether one is the other or lies inside it: by name, through links, or through what is mounted where."""
+    real, other_real = one.resolve(), other.resolve()
+    if real.is_relative_to(other_real) or other_real.is_relative_to(real):
+        return True
+    others = places_of(other)
+    return any(place.is_within(there) or there.is_within(place) for place in places_of(one) for there in others)
 
 
 def make_folders(settings: Settings) -> None:
@@ -79,7 +91,18 @@ class Root:
             )
         if point != self.mounted_at:
             raise EnvironmentFault(f"{self.name}: {self.mounted_at} is not mounted; mount it again")
+        if is_read_only(self.folder):
+            raise EnvironmentFault(f"{self.name}: {self.folder} is read-only; mount it for writing")
         if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
             raise EnvironmentFault(f"{self.name}: {self.folder} cannot be written; correct its rights or its mount")
-        if os.statvfs(self.folder).f_flag & os.ST_RDONLY:
-            raise EnvironmentFault(f"{self.name}: {self.folder} is read-only; mount it for writing")
+
+
+def is_read_only(folder: Path) -> bool:
+    """Whether a folder lies on a file system that nobody can write to. Raises OSError."""
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
+def is_full(folder: Path) -> bool:
+    """Whether a folder lies on a file system without a free block. Raises OSError."""
+    status = os.statvfs(folder)
+    return status.f_blocks > 0 and status.f_bavail == 0

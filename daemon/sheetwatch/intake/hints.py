@@ -1,113 +1,111 @@
-"""Events of the file system, as hints to look sooner.
+"""Events of the file system, as hints to look sooner: inotify(7), heard by whoever polls its descriptor.
 
-watchdog ends its observer thread on any exception in a handler, and stays deaf without a word when a root is
-deleted, renamed or unmounted. So the handler does nothing that can fail, and `ensure` builds the observer anew
-when a thread died or a root is no longer the folder that was watched.
+Of watchdog only its bindings to the kernel are taken, not its observers: their threads can die or go deaf and look
+healthy (an exception in a handler, a folder unmounted and mounted again, subfolders without a watch). Here no thread
+and no handler stands between the kernel and the loop, so nothing can die while the loop lives. Every look watches the
+folders that it walks through, before it lists them: a folder that is new, was replaced or mounted again is heard from
+then on. That a watched folder went away, or that events were lost, is itself an event.
 """
 
 from __future__ import annotations
 
-import contextlib
-import logging
+import ctypes
+import errno
 import os
+import struct
 from typing import TYPE_CHECKING, Literal
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers.inotify import InotifyObserver
+from watchdog.observers.inotify_c import InotifyConstants, inotify_add_watch, inotify_init, inotify_rm_watch
 
 from sheetwatch.intake.mounts import mount_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-# watchdog warns of what the next look mends: lost events, a thread that ends while it reads.
-logging.getLogger("watchdog").addHandler(logging.NullHandler())
+    from watchdog.observers.inotify_c import WatchDescriptor
 
-_JOIN_S = 5.0
-# Opening and reading without writing is what the daemon itself does all day.
-_WITHOUT_NEWS = {"opened", "closed_no_write"}
-
-
-class _Handler(FileSystemEventHandler):
-    def __init__(self, hint: Callable[[], None]) -> None:
-        self._hint = hint
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type not in _WITHOUT_NEWS:
-            with contextlib.suppress(Exception):
-                self._hint()
+# What a look itself causes is left out: opening, reading, and files that leave.
+_NEWS = (
+    InotifyConstants.IN_CLOSE_WRITE
+    | InotifyConstants.IN_ATTRIB
+    | InotifyConstants.IN_MOVED_TO
+    | InotifyConstants.IN_CREATE
+    | InotifyConstants.IN_DELETE_SELF
+    | InotifyConstants.IN_MOVE_SELF
+    | InotifyConstants.IN_ONLYDIR
+)
+_HEAD = struct.Struct("iIII")  # watch, mask, cookie, length of the name that follows
+_READ_BYTES = 1 << 16
+# Too many watches or instances, or no memory for one more; any other refusal is the folder's, and the look says it.
+_EXHAUSTED = {errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 class Hints:
-    """Calls `hint` from a thread of its own when something happens below a folder; silent in poll mode."""
+    """Hears what happens in the folders that are watched; silent where polling is the only way.
 
-    def __init__(
-        self, folders: Sequence[Path], hint: Callable[[], None], mode: Literal["auto", "events", "poll"]
-    ) -> None:
+    `folders`: the roots, whose mounts decide in mode `auto`.
+    """
+
+    def __init__(self, folders: Sequence[Path], mode: Literal["auto", "events", "poll"]) -> None:
         self._folders = folders
-        self._handler = _Handler(hint)
         self._mode = mode
-        self._observer: InotifyObserver | None = None
-        self._watched: tuple[tuple[int, int] | None, ...] = ()
+        self._descriptor = -1
 
     @property
     def polls(self) -> bool:
-        """Whether looking often is the only way, because the file systems tell nothing."""
+        """Whether looking often is the only way, because the file systems tell nothing. Raises OSError."""
         if self._mode == "auto":
             return not all(mount_of(folder).tells_events for folder in self._folders)
         return self._mode == "poll"
 
     @property
-    def alive(self) -> bool:
-        """Whether the threads live and the folders are those that are watched."""
-        observer = self._observer
-        return (
-            observer is not None
-            and observer.is_alive()
-            and all(emitter.is_alive() for emitter in observer.emitters)
-            and self._watched == self._identities()
-        )
+    def descriptor(self) -> int | None:
+        """What can be read when something happened; None while nothing is listened to."""
+        return self._descriptor if self._descriptor >= 0 else None
 
-    def ensure(self) -> bool:
-        """Build the observer where there is none that hears. Returns whether there is one now."""
-        if self.polls:
+    def watch(self, folder: Path) -> bool:
+        """Listen to a folder from now on, if not yet. False when the system has no watch left for it."""
+        if self._descriptor < 0:
+            self._descriptor = _listener()
+        refused = self._descriptor < 0 or inotify_add_watch(self._descriptor, os.fsencode(folder), _NEWS) < 0
+        return not (refused and ctypes.get_errno() in _EXHAUSTED)
+
+    def hear(self) -> bool:
+        """Take in what happened. False when events were lost; then it was perhaps more."""
+        complete = True
+        try:
+            while self._descriptor >= 0:
+                for watch, mask in _events(os.read(self._descriptor, _READ_BYTES)):
+                    complete = complete and not mask & InotifyConstants.IN_Q_OVERFLOW
+                    if mask & InotifyConstants.IN_MOVE_SELF:  # perhaps out of the inbox; else it is watched again
+                        inotify_rm_watch(self._descriptor, watch)
+        except BlockingIOError:
+            return complete
+        except OSError:  # the next look listens afresh
             self.stop()
             return False
-        if not self.alive:
-            self.stop()
-            self._start()
-        return self._observer is not None
+        return complete
 
     def stop(self) -> None:
-        """End the threads."""
-        observer, self._observer = self._observer, None
-        if observer is not None:
-            observer.stop()
-            with contextlib.suppress(RuntimeError):  # its thread never started
-                observer.join(_JOIN_S)
-
-    def _start(self) -> None:
-        watched = self._identities()
-        observer = InotifyObserver()
-        try:
-            for folder, identity in zip(self._folders, watched, strict=True):
-                if identity is not None:
-                    observer.schedule(self._handler, str(folder), recursive=True)
-            observer.start()
-        except (OSError, RuntimeError):  # out of inotify watches: looking every rescan_s must do
-            with contextlib.suppress(Exception):
-                observer.unschedule_all()
-            return
-        self._observer, self._watched = observer, watched
-
-    def _identities(self) -> tuple[tuple[int, int] | None, ...]:
-        return tuple(_identity(folder) for folder in self._folders)
+        """Listen no more."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
-    try:
-        status = os.stat(folder)  # noqa: PTH116 - one system call, two numbers
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
+def _listener() -> int:
+    """A descriptor that never blocks; below 0 where there is none left."""
+    descriptor = inotify_init()
+    if descriptor >= 0:
+        os.set_blocking(descriptor, False)
+    return descriptor
+
+
+def _events(data: bytes) -> Iterator[tuple[WatchDescriptor, int]]:
+    """Watch and mask of every event."""
+    place = 0
+    while place < len(data):
+        watch, mask, _, length = _HEAD.unpack_from(data, place)
+        yield watch, mask
+        place += _HEAD.size + length

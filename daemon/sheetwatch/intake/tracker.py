@@ -8,6 +8,8 @@ change, and is then given up.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -23,10 +25,10 @@ class _Phase(Enum):
     SETTLING = auto()
     PROBING = auto()
     INCOMPLETE = auto()
-    LEFT_ALONE = auto()
+    SET_ASIDE = auto()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Waiting:
     seen: Seen
     since_s: float
@@ -36,12 +38,13 @@ class _Waiting:
 class Tracker:
     """The files of the inboxes between the first look at them and their being taken up."""
 
-    def __init__(self, *, settle_s: float, incomplete_after_s: float) -> None:
+    def __init__(self, *, settle_s: float, incomplete_after_s: float = math.inf) -> None:
         self._files: dict[Path, _Waiting] = {}
+        self._phases: Counter[_Phase] = Counter()
         self._waits = {
             _Phase.SETTLING: settle_s,
             _Phase.INCOMPLETE: incomplete_after_s,
-            _Phase.LEFT_ALONE: incomplete_after_s,
+            _Phase.SET_ASIDE: incomplete_after_s,
         }
         self._next_due_s: float | None = None
 
@@ -52,6 +55,7 @@ class Tracker:
             waiting = known.get(seen.path)
             unchanged = waiting is not None and waiting.seen == seen
             self._files[seen.path] = waiting if waiting and unchanged else _Waiting(seen, now_s)
+        self._phases = Counter(file.phase for file in self._files.values())
         due = [file.since_s + self._waits[file.phase] for file in self._files.values() if file.phase in self._waits]
         self._next_due_s = min((due_s for due_s in due if due_s > now_s), default=None)
 
@@ -60,7 +64,7 @@ class Tracker:
         settled = [
             waiting
             for waiting in self._files.values()
-            if waiting.phase in {_Phase.SETTLING, _Phase.LEFT_ALONE}
+            if waiting.phase in {_Phase.SETTLING, _Phase.SET_ASIDE}
             and now_s - waiting.since_s >= self._waits[waiting.phase]
         ]
         settled.sort(key=lambda waiting: (waiting.since_s, waiting.seen.mtime_ns, waiting.seen.path))
@@ -77,17 +81,22 @@ class Tracker:
     def probing(self, seen: Seen) -> None:
         """The file is being opened; it is not ready a second time."""
         if self.is_current(seen):
-            self._files[seen.path].phase = _Phase.PROBING
+            self._put(_Waiting(seen, self._files[seen.path].since_s, _Phase.PROBING))
 
     def incomplete(self, seen: Seen) -> None:
         """The file does not decode whole; perhaps somebody goes on writing."""
         if self.is_current(seen):
             self._wait(_Waiting(seen, self._files[seen.path].since_s, _Phase.INCOMPLETE))
 
-    def leave_alone(self, seen: Seen, *, now_s: float) -> None:
-        """The file cannot be taken up; it waits for a change, and is tried again after `incomplete_after_s`."""
+    def set_aside(self, seen: Seen, *, now_s: float, pause_s: float | None = None) -> None:
+        """The file is done with, or cannot be taken up: it waits for a change, and is ready again after a pause.
+
+        `pause_s`: None is `incomplete_after_s`.
+        """
         if self.is_current(seen):
-            self._wait(_Waiting(seen, now_s, _Phase.LEFT_ALONE))
+            longest_s = self._waits[_Phase.SET_ASIDE]
+            early_s = 0.0 if pause_s is None else max(0.0, longest_s - pause_s)
+            self._wait(_Waiting(seen, now_s - early_s, _Phase.SET_ASIDE))
 
     def again(self, seen: Seen, *, now_s: float) -> None:
         """Begin to wait for the file afresh."""
@@ -97,7 +106,7 @@ class Tracker:
     def taken(self, seen: Seen) -> None:
         """The file has left the inbox."""
         if self.is_current(seen):
-            del self._files[seen.path]
+            self._phases[self._files.pop(seen.path).phase] -= 1
 
     def is_current(self, seen: Seen) -> bool:
         """Whether no look since has found another file, or a change, under this name."""
@@ -111,14 +120,19 @@ class Tracker:
     @property
     def settling(self) -> int:
         """How many files are expected to be taken up soon."""
-        return sum(file.phase in {_Phase.SETTLING, _Phase.PROBING} for file in self._files.values())
+        return self._phases[_Phase.SETTLING] + self._phases[_Phase.PROBING]
 
     @property
     def waiting(self) -> int:
         """How many files wait in the inboxes, incomplete ones included."""
-        return sum(file.phase is not _Phase.LEFT_ALONE for file in self._files.values())
+        return len(self._files) - self._phases[_Phase.SET_ASIDE]
+
+    def _put(self, waiting: _Waiting) -> None:
+        self._phases[self._files[waiting.seen.path].phase] -= 1
+        self._phases[waiting.phase] += 1
+        self._files[waiting.seen.path] = waiting
 
     def _wait(self, waiting: _Waiting) -> None:
-        self._files[waiting.seen.path] = waiting
+        self._put(waiting)
         due_s = waiting.since_s + self._waits[waiting.phase]
         self._next_due_s = due_s if self._next_due_s is None else min(self._next_due_s, due_s)

@@ -74,12 +74,13 @@ def record_row(tx: Transaction, page: int, facts: PageFacts, row: NewRow, *, max
     return name
 
 
-def record_review(tx: Transaction, page: int, facts: PageFacts, stem: str, *, at: datetime) -> None:
-    """A page that needs a person; its files in the review folder are owed."""
+def record_review(tx: Transaction, page: int, facts: PageFacts, stem: str, *, sheet_sha256: str, at: datetime) -> None:
+    """A page that needs a person; its files in the review folder, an answer sheet among them, are owed."""
     _record_facts(tx, page, facts, at)
     tx.execute("UPDATE pages SET state = 'review' WHERE id = ?", (page,))
     tx.execute(
-        "INSERT INTO reviews (page, stem, state, opened_at) VALUES (?, ?, 'opening', ?)", (page, stem, at.isoformat())
+        "INSERT INTO reviews (page, stem, state, opened_at, sheet_sha256) VALUES (?, ?, 'opening', ?, ?)",
+        (page, stem, at.isoformat(), sheet_sha256),
     )
 
 

@@ -95,7 +95,7 @@ class NewScan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A scan in the state `claiming`: `source` is owed a move to the work file."""
+    """A scan in the state `claiming`: `source`, as it was opened, is owed a move to the work file."""
 
     scan: int
     scan_id: str
@@ -103,6 +103,7 @@ class Claim:
     suffix: str
     size_bytes: int
     mtime_ns: int
+    sha256: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,11 +169,12 @@ class Correction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decider:
-    """Who decided, when and where: kept with every correction."""
+    """Who decided, when and where: kept with every correction. `sheet_sha256`: of the answer sheet that says so."""
 
     at: datetime
     by: str
     via: str
+    sheet_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,17 +206,24 @@ class OpenReview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewFiles:
-    """A page in review, by the names of its files only; `returned_to`: the folder that an operator moved it to."""
+    """A page in review, by the names of its files only; `returned_to`: the folder that an operator moved it to.
+
+    `sheet_sha256`: of its answer sheet, as it was written or, once it was decided by that, as it was taken.
+    """
 
     review: int
     stem: str
     page_name: str | None
+    sheet_sha256: str | None = None
     returned_to: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledScan:
-    """A scan whose pages are all settled; `archived_as` once its place in the archive is chosen."""
+    """A scan whose pages are all settled; `archived_as` once its place in the archive is chosen.
+
+    `size_bytes`, `mtime_ns`: of the work file when it was taken.
+    """
 
     scan: int
     scan_id: str
@@ -224,6 +233,16 @@ class SettledScan:
     mtime_ns: int
     keep: bool
     archived_as: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldScan:
+    """A scan whose file lies in its work folder, as far as the ledger knows."""
+
+    scan_id: str
+    suffix: str
+    size_bytes: int
+    sha256: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,14 @@ def find_by_content(tx: Transaction, sha256: str | None) -> list[OpenReview]:
     return [_review(row) for row in rows]
 
 
+def closed_with_stem(tx: Transaction, stem: str) -> ReviewFiles | None:
+    """The last stay of a page in review, when it has ended and its files were removed."""
+    row = tx.execute("SELECT * FROM reviews WHERE stem = ? ORDER BY id DESC LIMIT 1", (stem,)).fetchone()
+    if row is None or row["state"] != ReviewState.CLOSED:
+        return None
+    return ReviewFiles(review=row["id"], stem=stem, page_name=None, sheet_sha256=row["sheet_sha256"])
+
+
 def stem_is_known(tx: Transaction, stem: str) -> bool:
     """Whether a page with this stem is, or was, in review."""
     return tx.execute("SELECT 1 FROM reviews WHERE stem = ?", (stem,)).fetchone() is not None
@@ -92,6 +100,8 @@ def claim_decision(tx: Transaction, review: OpenReview, resolution: Resolution, 
     """The first decision wins. Raises UsageError, saying who was first, when there is one already."""
     if not close_review(tx, review.page, resolution, by=f"{who.by}, {who.via}", at=who.at):
         raise UsageError(f"{review.stem}: {decided_already(tx, review.stem)}")
+    if who.sheet_sha256:
+        tx.execute("UPDATE reviews SET sheet_sha256 = ? WHERE id = ?", (who.sheet_sha256, review.review))
 
 
 def decided_already(tx: Transaction, stem: str) -> str:
@@ -101,6 +111,15 @@ def decided_already(tx: Transaction, stem: str) -> str:
         return "there is no such page in review; see: sheetwatch review list"
     if row["resolution"] is None:
         raise LedgerError(f"{stem}: the review is open, but could not be closed; please report it")
+    return _decision(row)
+
+
+def decision_in_words(tx: Transaction, review: int) -> str:
+    """Who decided a page on one of its stays in review, how and when, in words."""
+    return _decision(tx.execute("SELECT * FROM reviews WHERE id = ?", (review,)).fetchone())
+
+
+def _decision(row: sqlite3.Row) -> str:
     at = datetime.fromisoformat(row["closed_at"]).astimezone()
     return f"already {row['resolution']} by {row['decided_by']} on {at:%Y-%m-%d at %H:%M:%S}"
 

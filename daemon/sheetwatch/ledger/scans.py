@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sheetwatch.domain import Reason
-from sheetwatch.ledger.records import Claim, DropCause, NewScan, Resolution, ReviewFiles, SettledScan
+from sheetwatch.ledger.records import Claim, DropCause, HeldScan, NewScan, Resolution, ReviewFiles, SettledScan
 
 if TYPE_CHECKING:
     import sqlite3
@@ -46,13 +46,18 @@ def begin_claim(tx: Transaction, new: NewScan) -> Claim:
     scan = int(cursor.lastrowid or 0)
     scan_id = f"{new.claimed_at:%Y%m%d}-{scan:05d}"
     tx.execute("UPDATE scans SET scan_id = ? WHERE id = ?", (scan_id, scan))
+    return _claim(_scan(tx, scan))
+
+
+def _claim(row: sqlite3.Row) -> Claim:
     return Claim(
-        scan=scan,
-        scan_id=scan_id,
-        source=new.source,
-        suffix=new.suffix,
-        size_bytes=new.size_bytes,
-        mtime_ns=new.mtime_ns,
+        scan=row["id"],
+        scan_id=row["scan_id"],
+        source=Path(os.fsdecode(row["source"])),
+        suffix=row["suffix"],
+        size_bytes=row["size_bytes"],
+        mtime_ns=row["mtime_ns"],
+        sha256=row["sha256"],
     )
 
 
@@ -73,9 +78,12 @@ def cancel_claim(tx: Transaction, scan: int) -> None:
     tx.execute("DELETE FROM scans WHERE id = ? AND state = 'claiming'", (scan,))
 
 
-def finish_claim(tx: Transaction, scan: int, *, drop_duplicates: bool, at: datetime) -> None:
-    """The file is ours: count its pages, or put the page that came back to work."""
-    tx.execute("UPDATE scans SET state = 'claimed' WHERE id = ?", (scan,))
+def finish_claim(tx: Transaction, scan: int, *, mtime_ns: int, drop_duplicates: bool, at: datetime) -> None:
+    """The file is ours: count its pages, or put the page that came back to work.
+
+    `mtime_ns`: of the work file, whose file system may keep times less exactly than that of the inbox.
+    """
+    tx.execute("UPDATE scans SET state = 'claimed', mtime_ns = ? WHERE id = ?", (mtime_ns, scan))
     row = _scan(tx, scan)
     if row["returns_page"] is not None:
         if _bring_back(tx, row, at):
@@ -176,17 +184,7 @@ def _settle(tx: Transaction, scan: int) -> None:
 def unfinished_claims(tx: Transaction) -> list[Claim]:
     """Claims that a killed process left open."""
     rows = tx.execute("SELECT * FROM scans WHERE state = 'claiming' ORDER BY id")
-    return [
-        Claim(
-            scan=row["id"],
-            scan_id=row["scan_id"],
-            source=Path(os.fsdecode(row["source"])),
-            suffix=row["suffix"],
-            size_bytes=row["size_bytes"],
-            mtime_ns=row["mtime_ns"],
-        )
-        for row in rows
-    ]
+    return [_claim(row) for row in rows]
 
 
 def settled_scans(tx: Transaction) -> list[SettledScan]:
@@ -205,6 +203,27 @@ def settled_scans(tx: Transaction) -> list[SettledScan]:
         )
         for row in rows
     ]
+
+
+def held_scans(tx: Transaction) -> list[HeldScan]:
+    """Scans that are not on their way to the archive."""
+    rows = tx.execute(
+        "SELECT * FROM scans WHERE state IN ('claimed', 'settled') AND keep AND archived_as IS NULL ORDER BY id"
+    )
+    return [
+        HeldScan(scan_id=row["scan_id"], suffix=row["suffix"], size_bytes=row["size_bytes"], sha256=row["sha256"])
+        for row in rows
+    ]
+
+
+def archive_names(tx: Transaction) -> set[str]:
+    """Every name in the archive that the ledger knows, relative to it."""
+    return {row[0] for row in tx.execute("SELECT archived_as FROM scans WHERE archived_as IS NOT NULL")}
+
+
+def is_archive_name(tx: Transaction, name: str) -> bool:
+    """Whether a scan lies under this name in the archive, or is on its way there."""
+    return tx.execute("SELECT 1 FROM scans WHERE archived_as = ?", (name,)).fetchone() is not None
 
 
 def choose_archive_name(tx: Transaction, scan: int, archived_as: str) -> None:
@@ -226,7 +245,7 @@ def known_scan_ids(tx: Transaction, scan_ids: Sequence[str]) -> set[str]:
 def closing_reviews(tx: Transaction) -> list[ReviewFiles]:
     """Decided reviews whose files are owed their removal."""
     rows = tx.execute(
-        "SELECT id, stem, page_name, (SELECT source FROM scans WHERE returns_page = reviews.page AND"
+        "SELECT id, stem, page_name, sheet_sha256, (SELECT source FROM scans WHERE returns_page = reviews.page AND"
         " resolution = 'returned' ORDER BY scans.id DESC LIMIT 1) AS source"
         " FROM reviews WHERE state = 'closing' ORDER BY id"
     )
@@ -235,6 +254,7 @@ def closing_reviews(tx: Transaction) -> list[ReviewFiles]:
             review=row["id"],
             stem=row["stem"],
             page_name=row["page_name"],
+            sheet_sha256=row["sheet_sha256"],
             returned_to=None if row["source"] is None else Path(os.fsdecode(row["source"])).parent,
         )
         for row in rows

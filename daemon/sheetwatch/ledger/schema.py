@@ -12,7 +12,7 @@ CREATE TABLE scans (
     name TEXT NOT NULL,                -- the file's name, plain text
     suffix TEXT NOT NULL,
     size_bytes INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,         -- as it was opened; from its claim on, of the work file
     sha256 TEXT,
     page_count INTEGER NOT NULL,
     problem TEXT,                      -- a reason as JSON: why it could not be opened
@@ -98,7 +98,7 @@ CREATE TABLE reviews (
     decided_by TEXT,
     page_name TEXT,                    -- the page's file in review/, and its content
     page_sha256 TEXT,
-    sheet_sha256 TEXT,                 -- the CSV as it was delivered: an untouched one is no answer
+    sheet_sha256 TEXT,                 -- the CSV as it was delivered: an untouched one is no answer; or as it was taken
     problem TEXT                       -- what was wrong with the operator's last answer
 ) STRICT;
 CREATE UNIQUE INDEX reviews_open ON reviews (page) WHERE state IN ('opening', 'open');
@@ -117,4 +117,19 @@ CREATE TABLE corrections (
     via TEXT NOT NULL                  -- "review CSV", "terminal", "web"
 ) STRICT;
 CREATE INDEX corrections_page ON corrections (page);
+"""
+
+# What a reference leads from is looked for whenever a row is deleted; without these, forgetting old scans would look
+# through every scan and page for each of them. They change nothing that a program can see, so a ledger made before
+# them gets them when it is opened, and keeps its version.
+INDEXES = """
+CREATE INDEX IF NOT EXISTS scans_duplicates ON scans (duplicate_of) WHERE duplicate_of IS NOT NULL;
+CREATE INDEX IF NOT EXISTS scans_replacing ON scans (replaces_page) WHERE replaces_page IS NOT NULL;
+CREATE INDEX IF NOT EXISTS scans_archive_names ON scans (archived_as) WHERE archived_as IS NOT NULL;
+CREATE INDEX IF NOT EXISTS pages_files ON pages (read_from);
+CREATE INDEX IF NOT EXISTS reviews_pages ON reviews (page);
+CREATE INDEX IF NOT EXISTS csv_files_days ON csv_files (day);
+-- For the accounting, which counts everything:
+CREATE INDEX IF NOT EXISTS scans_counted ON scans (state, page_count) WHERE returns_page IS NULL;
+CREATE INDEX IF NOT EXISTS pages_dropped ON pages (drop_cause) WHERE state = 'dropped';
 """

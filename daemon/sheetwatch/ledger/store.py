@@ -7,8 +7,8 @@ import sqlite3
 from typing import TYPE_CHECKING, NoReturn
 
 from sheetwatch.domain import EnvironmentFault, LedgerError
-from sheetwatch.files import DurabilityError, fsync_folder, make_folder
-from sheetwatch.ledger.schema import APPLICATION_ID, SCHEMA, VERSION
+from sheetwatch.files import DurabilityError, fsync_folder, make_folder, write_anew
+from sheetwatch.ledger.schema import APPLICATION_ID, INDEXES, SCHEMA, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Transaction = sqlite3.Connection
 _BUSY_S = 20.0
+_FOLD = "PRAGMA wal_checkpoint(PASSIVE)"
+_FOLD_AFTER_COMMITS = 40
 _FSYNC_FAILED = {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC}
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _ENVIRONMENT = {
@@ -27,6 +29,8 @@ _ENVIRONMENT = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,  # a lock that the file system refused
+    sqlite3.SQLITE_NOLFS,
 }
 
 
@@ -41,6 +45,8 @@ class Ledger:
         self.path = path
         self._connection = connection
         self._inode = path.stat().st_ino
+        self._fsync_failed = False
+        self._commits_to_fold = 0
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -49,37 +55,41 @@ class Ledger:
         Raises LedgerError when the file is no ledger or of a newer program, EnvironmentFault when it cannot be opened.
         """
         with translated(path):
-            new = not path.exists()
             make_folder(path.parent)
             connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
+        ledger = cls(path, connection)
         try:
-            with translated(path):
+            with ledger._noting_failed_fsync(), translated(path):
                 _prepare(connection, path)
-                if new:
-                    fsync_folder(path.parent)
         except BaseException:
-            connection.close()
+            ledger.close()
             raise
-        return cls(path, connection)
+        return ledger
 
     @classmethod
     def open_for_reading(cls, path: Path) -> Self:
         """Open for looking only. Raises LedgerError when there is none yet."""
         require(path)
-        with translated(path):
-            connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_S)
         try:
-            connection.row_factory = sqlite3.Row
-            with translated(path):
-                _check_version(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-        return cls(path, connection)
+            return cls(path, _checked(path, "mode=ro"))
+        except EnvironmentFault:
+            log = path.with_name(f"{path.name}-wal")
+            if log.exists() and log.stat().st_size:
+                raise
+            # Nothing in the log, and no room to begin one, as on a full or read-only disk: nobody writes now.
+            return cls(path, _checked(path, "immutable=1"))
 
     def close(self) -> None:
-        """Close the file; SQLite folds the write-ahead log into it."""
-        self._connection.close()
+        """Close the file; SQLite folds the write-ahead log into it.
+
+        Not after a failed fsync, which SQLite would repeat: while somebody reads, it leaves the log alone, and a reader
+        never folds.
+        """
+        with contextlib.ExitStack() as stack:
+            if self._fsync_failed:
+                with contextlib.suppress(sqlite3.Error):
+                    _start_reading(stack.enter_context(contextlib.closing(_connect_to_read(self.path))))
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -89,8 +99,11 @@ class Ledger:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """One change of state: on the disk when the block has ended, undone when it raises."""
-        with translated(self.path):
+        """One change of state: on the disk when the block has ended, undone when it raises.
+
+        A DurabilityError alone leaves it open which of the two; the process ends, and the next one looks.
+        """
+        with self._noting_failed_fsync(), translated(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -99,6 +112,35 @@ class Ledger:
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
+        self._commits_to_fold += 1
+        self._fold_after_commit()
+
+    def _fold_after_commit(self) -> None:
+        """Only a failed fsync is raised: the caller would take anything else for a change that was not committed."""
+        try:
+            self.fold_when_due()
+        except DurabilityError:
+            raise
+        except Exception:  # noqa: BLE001, S110 - still due, so it is tried again, and told by who calls `fold_when_due`
+            pass
+
+    def fold_when_due(self) -> None:
+        """Fold the log into the file; SQLite would do it by itself, and keep silent when an fsync fails there.
+
+        Raises EnvironmentFault, LedgerError, DurabilityError; nothing is lost by that, the log only gets longer.
+        """
+        if self._commits_to_fold >= _FOLD_AFTER_COMMITS:
+            with self._noting_failed_fsync(), translated(self.path):
+                self._connection.execute(_FOLD)
+            self._commits_to_fold = 0
+
+    @contextlib.contextmanager
+    def _noting_failed_fsync(self) -> Iterator[None]:
+        try:
+            yield
+        except DurabilityError:
+            self._fsync_failed = True
+            raise
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Transaction]:
@@ -126,7 +168,9 @@ class Ledger:
 def require(path: Path) -> None:
     """Raise LedgerError when there is no ledger yet."""
     if not path.exists():
-        raise LedgerError(f"{path}: there is no ledger yet; start the daemon once: sheetwatch run")
+        raise LedgerError(
+            f"{path}: there is no ledger yet; start the daemon once (sheetwatch run), or mount the disk that holds it"
+        )
 
 
 @contextlib.contextmanager
@@ -149,15 +193,57 @@ def _raise_ours(path: Path, error: sqlite3.DatabaseError) -> NoReturn:
     raise LedgerError(f"{path}: {error}; this is a fault of the program, please report it") from error
 
 
+def _checked(path: Path, mode: str) -> sqlite3.Connection:
+    with translated(path):
+        connection = _connect_to_read(path, mode)
+    try:
+        connection.row_factory = sqlite3.Row
+        with translated(path):
+            _check_version(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect_to_read(path: Path, mode: str = "mode=ro") -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, isolation_level=None, timeout=_BUSY_S)
+
+
+def _start_reading(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":  # SQLite says no more of an fsync that failed there
+        raise LedgerError(f"{path}: SQLite could not begin its log; check the disk, then start again")
     connection.execute("PRAGMA synchronous = FULL")
+    _write_log_anew(connection, path)
+    connection.execute(_FOLD)
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    fsync_folder(path.parent)  # SQLite keeps silent when its own fsync of the folder fails
     connection.execute("PRAGMA foreign_keys = ON")
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if not application:
         _create(connection, path)
     _check_version(connection, path)
+    connection.executescript(INDEXES)
+
+
+def _write_log_anew(connection: sqlite3.Connection, path: Path) -> None:
+    """Write once more what an earlier process left in the log; nobody else writes meanwhile.
+
+    After a failed fsync it may look whole, and only its beginning be on the disk. What is written behind it would be
+    lost with its end in a power cut; and where it was folded, its beginning would be folded over what is newer.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        write_anew(path.with_name(f"{path.name}-wal"))
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 One thread decides everything. It is woken by hints (the inbox changed, a worker is done, a signal) and by time, and
 then takes one step: every stage of `Service.step`, in order, each doing what is owed and nothing else. A stage that
-meets an environment fault (a full disk, a vanished share) is tried again with growing pauses of up to 30 s; meanwhile
+meets an environment fault (a full disk, a vanished share) is tried again with growing pauses of up to 15 s; meanwhile
 no scan is taken up, those taken up stay where they are, and nobody's sheet is blamed.
 
     inbox/ --look--> settling --probe--> whole? --claim--> work --read--> decided --deliver--> CSV, review/, archive/

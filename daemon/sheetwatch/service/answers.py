@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from sheetwatch.delivery import review_folder
 from sheetwatch.delivery.answers import AnswerError, Discard, read_answer
 from sheetwatch.domain import SheetwatchError, UsageError
-from sheetwatch.intake.listing import Seen
+from sheetwatch.files import sha256_of
+from sheetwatch.intake.listing import Seen, is_temporary
 from sheetwatch.intake.tracker import Tracker
 from sheetwatch.ledger import OpenReview, reviews
 from sheetwatch.ledger.records import Decider, ReviewFiles
 from sheetwatch.names import plain_text
-from sheetwatch.service import decisions
+from sheetwatch.service import decisions, late_answers
 from sheetwatch.service.deliveries import each, note_text
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from sheetwatch.service.site import Site
 
 VIA = "review CSV"
-_LARGEST_SHEET_BYTES = 1_000_000
 
 
 class Answers:
@@ -33,8 +33,9 @@ class Answers:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._tracker = Tracker(settle_s=site.settings.watch.settle_s, incomplete_after_s=float("inf"))
+        self._tracker = Tracker(settle_s=site.settings.watch.settle_s)
         self._present: Collection[str] = ()
+        self._misnamed: set[str] = set()
 
     @property
     def settling(self) -> int:
@@ -49,10 +50,10 @@ class Answers:
         """Look at the sheets, and decide by those that were answered. Raises OSError."""
         folder, now_s = self._site.settings.review, self._site.clock.monotonic_s()
         self._present = review_folder.present(folder)
-        sheets = [f"{files.stem}{review_folder.SHEET}" for files in self._open_files()]
-        seen_now = [_seen(folder / name) for name in sheets if name in self._present]
+        seen_now = [_seen(folder / name) for name in self._present if name.endswith(review_folder.SHEET)]
         self._tracker.observe([seen for seen in seen_now if seen is not None], now_s=now_s)
         each(self._tracker.ready(now_s=now_s), self._take_settled)
+        self._point_out_misnamed()
 
     def put_back_missing(self) -> None:
         """Write anew the files of reviews that somebody removed, all of them: nothing was decided by that."""
@@ -67,21 +68,27 @@ class Answers:
             return reviews.open_files(tx)
 
     def _take_settled(self, seen: Seen) -> None:
-        """Take a sheet, and leave it alone from then on; one that a fault of the system kept back is tried again."""
+        """Take a sheet, and set it aside until it changes; one that a fault of the system kept back is tried again."""
+        stem = plain_text(seen.path.name.removesuffix(review_folder.SHEET))
         with self._site.ledger.reading() as tx:
-            review = reviews.find_review(tx, seen.path.name.removesuffix(review_folder.SHEET))
+            review, closed = reviews.find_review(tx, stem), reviews.closed_with_stem(tx, stem)
         try:
             if review is not None:
                 self._take_one(seen.path, review)
+            elif closed is not None:  # saved, by a program that had it open, after it was decided
+                late_answers.keep_after_decision(self._site, closed)
+                review_folder.withdraw(self._site.settings.review, stem, None)
+        except FileNotFoundError:  # a spreadsheet replaces it this moment
+            return
         except (SheetwatchError, OSError):
             raise
         except Exception:  # one sheet that we have a bug for must not end the daemon again and again
             self._site.log.exception("program_fault", path=plain_text(str(seen.path)))
-        self._tracker.leave_alone(seen, now_s=self._site.clock.monotonic_s())
+        self._tracker.set_aside(seen, now_s=self._site.clock.monotonic_s())
 
     def _take_one(self, path: Path, review: OpenReview) -> None:
         status = path.stat()
-        if status.st_size > _LARGEST_SHEET_BYTES:
+        if status.st_size > review_folder.LARGEST_SHEET_BYTES:
             self._refuse(review, "the file is far too large for an answer")
             return
         try:
@@ -91,7 +98,8 @@ class Answers:
             return
         if review_folder.is_untouched(data, review.sheet_sha256):
             return
-        who = Decider(at=self._site.clock.now(), by=_name_of(status), via=VIA)
+        sheet_sha256 = sha256_of(data)
+        who = Decider(at=self._site.clock.now(), by=_name_of(status), via=VIA, sheet_sha256=sheet_sha256)
         try:
             self._decide(review, data, who)
         except AnswerError as error:
@@ -107,6 +115,17 @@ class Answers:
         elif answer is not None and form is not None:
             decisions.accept(self._site, review, form, answer, who)
 
+    def _point_out_misnamed(self) -> None:
+        """Say once of a workbook or a copy beside a sheet that nobody reads it."""
+        misnamed = {name for name in self._present if _is_misnamed(name)}
+        new, self._misnamed = misnamed - self._misnamed, misnamed
+        for name in sorted(new):
+            with self._site.ledger.reading() as tx:
+                review = reviews.find_review(tx, plain_text(name.rpartition(".review")[0]))
+            if review is not None:
+                sheet = f"{review.stem}{review_folder.SHEET}"
+                self._refuse(review, f"{plain_text(name)} is not read; save the answer as CSV, as {sheet}")
+
     def _refuse(self, review: OpenReview, problem: str) -> None:
         """Say in the text beside the page what was wrong; what the operator typed stays as it is."""
         with self._site.ledger.transaction() as tx:
@@ -115,6 +134,11 @@ class Answers:
         if noted is not None:
             review_folder.write_text(self._site.settings.review, review.stem, note_text(noted))
         self._site.log.warning("answer_refused", stem=review.stem, reason=problem)
+
+
+def _is_misnamed(name: str) -> bool:
+    """Whether a program, if let, saved an answer so: NAME.review.xlsx, NAME.review (1).csv, NAME.review.csv.txt."""
+    return ".review" in name and not name.endswith(review_folder.OURS) and not is_temporary(name)
 
 
 def _seen(path: Path) -> Seen | None:

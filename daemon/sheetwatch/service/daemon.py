@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sheetwatch.intake.folders import check_folders, make_folders
-from sheetwatch.ledger import Ledger
-from sheetwatch.service import lock
+from sheetwatch.service import lock, neighbours
 from sheetwatch.service.clock import SystemClock
 from sheetwatch.service.logs import configure
 from sheetwatch.service.loop import Service
-from sheetwatch.service.site import LEDGER_NAME, Site
+from sheetwatch.service.notify import Notifier
+from sheetwatch.service.patience import open_ledger
+from sheetwatch.service.site import Site
 from sheetwatch.worker.pool import WorkerPool
 
 if TYPE_CHECKING:
@@ -25,20 +26,20 @@ def run_daemon(
 ) -> None:
     """Run until stopped; with `once`, until the inbox is drained.
 
-    Raises ConfigError when the folders, a template or the model are wrong, EnvironmentFault when a folder cannot be
-    used or another daemon works there.
+    A disk that is full already is waited for. Raises ConfigError when the folders, a template or the model are wrong,
+    EnvironmentFault when a folder cannot be made or another daemon works there.
     """
     check_folders(settings)
+    neighbours.check(settings)
     make_folders(settings)
-    log = configure(settings.log)
-    folders = [*settings.inbox, settings.results, settings.review, settings.archive]
+    log, notifier = configure(settings.log), Notifier()
     with (
         lock.held(settings.state),
-        lock.folders_held(folders),
-        Ledger.open(settings.state / LEDGER_NAME) as ledger,
+        neighbours.kept_out(settings),
+        open_ledger(settings, log, notifier, once=once) as ledger,
     ):
         site = Site(settings=settings, ledger=ledger, clock=SystemClock(), log=log)
         worker = workers(settings)
-        with Service(site, worker) as service:
+        with Service(site, worker, notifier) as service:
             worker.start()
             service.run(once=once)

@@ -22,8 +22,9 @@ def accept(site: Site, review: OpenReview, form: Form, answer: Answer, who: Deci
     """
     row = new_row(form, _values(review, answer), who.at)
     with site.ledger.transaction() as tx:
-        _check_key(tx, review, form, row, answer)
+        # First of all: a page decided already has the key itself.
         reviews.claim_decision(tx, review, Resolution.CORRECTED, who)
+        _check_key(tx, review, form, row, answer)
         max_rows = site.settings.rolling.max_rows
         name = pages.correct(tx, review.page, form, _corrections(review, answer), row=row, max_rows=max_rows, who=who)
     site.log.info("review_corrected", sheet_id=review.sheet_id, by=who.by, via=who.via, csv=name)

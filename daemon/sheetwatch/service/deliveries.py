@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 from sheetwatch.delivery import archive, review_folder, rolling
 from sheetwatch.delivery.answers import answer_sheet, doubtful_fields
 from sheetwatch.delivery.words import ReviewNote, review_text
-from sheetwatch.files import make_folder, remove_folder
+from sheetwatch.files import make_folder, remove_folder, written_ns
 from sheetwatch.intake.folders import Root
 from sheetwatch.ledger import CsvFile, OpenReview, retention, reviews, rows, scans
+from sheetwatch.service import late_answers
 from sheetwatch.service.clock import local_day
 from sheetwatch.service.site import PROGRAM, Site
 
@@ -28,9 +29,16 @@ _REVIEWS_AT_ONCE = 20
 class Deliveries:
     """The folders that people look into. Only the holder of the daemon's lock may use it."""
 
-    def __init__(self, site: Site, notice: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        notice: Callable[[str], None] = lambda _: None,
+        problem: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`notice`: told what is good to know; `problem`: told what needs a person."""
         self._site = site
         self._notice = notice
+        self._problem = problem
         settings = site.settings
         self._results = Root.of("results", settings.results)
         self._review = Root.of("review", settings.review)
@@ -88,9 +96,10 @@ class Deliveries:
             self._report(file, done)
 
     def _report(self, file: CsvFile, done: rolling.Delivered) -> None:
-        kept = f"; what was found is kept as {done.kept_aside.name}" if done.kept_aside else ""
+        names = ", ".join(path.name for path in done.kept_aside)
+        kept = f"; what was found is kept as {names}" if names else ""
         what = "was missing" if done.surprise is rolling.Surprise.MISSING else "was altered by somebody"
-        self._site.log.warning("csv_made_again", csv=file.name, what=done.surprise, kept=str(done.kept_aside or ""))
+        self._site.log.warning("csv_made_again", csv=file.name, what=done.surprise, kept=names)
         self._notice(f"{file.name} {what} and was made again from the ledger{kept}")
 
     def check_review(self) -> None:
@@ -112,6 +121,7 @@ class Deliveries:
         return True
 
     def _close(self, closed: ReviewFiles) -> None:
+        late_answers.keep_after_decision(self._site, closed)
         review_folder.withdraw(self._site.settings.review, closed.stem, closed.page_name)
         if closed.returned_to is not None:  # some move the picture and the text back as well
             review_folder.withdraw(closed.returned_to, closed.stem, None)
@@ -131,6 +141,7 @@ class Deliveries:
             text=note_text(review),
             sheet=answer_sheet(fields, review.readings, review.reasons),
         )
+        late_answers.keep_before_placing(self._site, review)
         placed = review_folder.place(self._site.settings.review, review.stem, contents)
         with self._site.ledger.transaction() as tx:
             reviews.opened(
@@ -157,10 +168,8 @@ class Deliveries:
         archived_as = self._archive_name(scan) if scan.keep or changed else None
         if changed:
             self._report_changed(scan, archived_as)
-        if archived_as and not archive.archive_scan(work_file, self._site.settings.archive / archived_as):
-            self._site.log.error(
-                "scan_missing", scan_id=scan.scan_id, reason="it is neither in work nor in the archive"
-            )
+        if archived_as:
+            archived_as = self._put_into_archive(scan, work_file, archived_as)
         remove_folder(work_file.parent)
         with self._site.ledger.transaction() as tx:
             scans.archived(tx, scan.scan)
@@ -168,19 +177,41 @@ class Deliveries:
 
     def _archive_name(self, scan: SettledScan) -> str:
         """Where the scan goes: chosen once, written down before it goes there."""
-        if scan.archived_as is not None:
-            return scan.archived_as
+        return scan.archived_as or self._choose_archive_name(scan)
+
+    def _choose_archive_name(self, scan: SettledScan) -> str:
         root, day = self._site.settings.archive, local_day(self._site.clock.now())
         make_folder(root / day.isoformat())
-        archived_as = archive.choose_name(root, day, scan.name, scan.suffix)
         with self._site.ledger.transaction() as tx:
+            is_promised = partial(scans.is_archive_name, tx)
+            archived_as = archive.choose_name(root, day, scan.name, scan.suffix, is_promised)
             scans.choose_archive_name(tx, scan.scan, archived_as)
+        return archived_as
+
+    def _report_missing(self, scan: SettledScan) -> None:
+        """Its rows stand, and nothing is left to compare them with."""
+        self._site.log.error("scan_missing", scan_id=scan.scan_id, reason="it is neither in work nor in the archive")
+        self._problem(
+            f"{scan.name} ({scan.scan_id}) was read, and is neither in work nor in the archive; somebody removed it: "
+            "put it into the archive again from the scanner or a backup"
+        )
+
+    def _put_into_archive(self, scan: SettledScan, work_file: Path, archived_as: str) -> str:
+        """Move the scan; where somebody put something in its place, take another one. Returns its name."""
+        root = self._site.settings.archive
+        try:
+            is_there = archive.archive_scan(work_file, root / archived_as)
+        except FileExistsError:
+            archived_as = self._choose_archive_name(scan)
+            is_there = archive.archive_scan(work_file, root / archived_as)
+        if not is_there:
+            self._report_missing(scan)
         return archived_as
 
     def _report_changed(self, scan: SettledScan, archived_as: str | None) -> None:
         """A scanner, or a copy, went on writing into a scan that was ours: perhaps pages came that nobody read."""
         self._site.log.error("scan_changed", scan_id=scan.scan_id, name=archived_as)
-        self._notice(
+        self._problem(
             f"{scan.name} was written to after it was taken up (raise watch.settle_s); compare archive/{archived_as} "
             "with its rows, and put it into the inbox again if pages are missing"
         )
@@ -212,7 +243,7 @@ def _is_changed(work_file: Path, scan: SettledScan) -> bool:
         status = work_file.stat()
     except FileNotFoundError:
         return False
-    return (status.st_size, status.st_mtime_ns) != (scan.size_bytes, scan.mtime_ns)
+    return (status.st_size, written_ns(status)) != (scan.size_bytes, scan.mtime_ns)
 
 
 def page_file_name(review: OpenReview) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sheetwatch.domain import EnvironmentFault
+from sheetwatch.names import plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from datetime import datetime
     from pathlib import Path
 
@@ -21,9 +23,19 @@ if TYPE_CHECKING:
     from sheetwatch.service.clock import Clock
 
 _FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 30.0
+_LONGEST_PAUSE_S = 15.0  # two stages in a row may have to be tried before a scan is read; that within 30 s
 _HEALTH_NAME = "health.json"
 _HEALTH_BYTES = 4096
+_MENDS = {
+    errno.ENOSPC: "free some space on its disk",
+    errno.EDQUOT: "free some space, or raise the quota",
+    errno.EROFS: "mount its disk for writing",
+    errno.EACCES: "correct its rights",
+    errno.EPERM: "correct its rights",
+    errno.ENOENT: "put it back, or mount its disk again",
+    errno.EMFILE: "raise the limit of open files",
+}
+_MEND = "check its disk or share"
 
 
 @dataclass(slots=True)
@@ -44,7 +56,7 @@ class Fault:
 
 
 class Faults:
-    """Runs stages; keeps account of those that fail, and tries them again after 1, 2, 4, ... 30 s."""
+    """Runs stages; keeps account of those that fail, and tries them again after 1, 2, 4, ... 15 s."""
 
     def __init__(self, clock: Clock, log: structlog.typing.FilteringBoundLogger) -> None:
         self._clock = clock
@@ -62,7 +74,7 @@ class Faults:
         try:
             tried = action()
         except (EnvironmentFault, OSError) as error:
-            self._failed(stage, _in_words(error))
+            self._failed(stage, plain_text(_in_words(error)))
         else:
             if tried is not False:
                 self._worked(stage)
@@ -103,8 +115,9 @@ class Faults:
 def _in_words(error: EnvironmentFault | OSError) -> str:
     if isinstance(error, EnvironmentFault):
         return str(error)
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name]
+    where = f"{' -> '.join(names)}: " if names else ""
+    return f"{where}{error.strerror or error}; {_MENDS.get(error.errno or 0, _MEND)}"
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +128,19 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     since: str
     faults: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+
+
+def health_of(state: str, since: datetime, faults: Iterable[Fault], notices: tuple[str, ...] = ()) -> Health:
+    """What this process says of itself."""
+    return Health(
+        pid=os.getpid(),
+        state=state,
+        since=since.astimezone().isoformat(timespec="seconds"),
+        faults=tuple(
+            f"{fault.stage}: {fault.message} (since {fault.since.astimezone():%Y-%m-%d %H:%M:%S})" for fault in faults
+        ),
+        notices=notices,
+    )
 
 
 class HealthFile:
@@ -128,15 +154,29 @@ class HealthFile:
         """Say how it goes; a folder that cannot be written must not matter here."""
         if health == self._last:
             return
-        self._last = health
-        while len(data := msgspec.json.encode(health)) > _HEALTH_BYTES and health.notices:
-            health = msgspec.structs.replace(health, notices=health.notices[1:])
         with contextlib.suppress(OSError):
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                os.pwrite(descriptor, data[:_HEALTH_BYTES].ljust(_HEALTH_BYTES), 0)
+                os.pwrite(descriptor, _fitting(health).ljust(_HEALTH_BYTES), 0)
+                self._last = health
             finally:
                 os.close(descriptor)
+
+
+def _fitting(health: Health) -> bytes:
+    """As JSON, the texts cut as far as the size of the file demands."""
+    data, longest = msgspec.json.encode(health), _HEALTH_BYTES
+    while len(data) > _HEALTH_BYTES and longest:
+        longest //= 2
+        faults, notices = ([_cut(text, longest) for text in texts] for texts in (health.faults, health.notices))
+        data = msgspec.json.encode(msgspec.structs.replace(health, faults=tuple(faults), notices=tuple(notices)))
+    return data
+
+
+def _cut(text: str, longest: int) -> str:
+    """The beginning says what, the end why, and how to mend it."""
+    half = longest // 2
+    return text if len(text) <= longest else f"{text[:half]} ... {text[len(text) - half :]}"
 
 
 def read_health(state: Path) -> Health | None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
-import socket
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -15,7 +13,7 @@ from sheetwatch.domain import EnvironmentFault
 from sheetwatch.files import make_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 _LOCK_NAME = "daemon.lock"
@@ -39,28 +37,6 @@ def held(state: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextlib.contextmanager
-def folders_held(folders: Iterable[Path]) -> Iterator[None]:
-    """Keep daemons with another state folder out of these folders. Raises EnvironmentFault when one is there.
-
-    An abstract socket per folder, named by its inode: no file in a share, nothing left behind by a kill, nothing that
-    keeps a share from being unmounted. It does not see daemons in another network namespace or on another machine.
-    """
-    with contextlib.ExitStack() as stack:
-        for folder in folders:
-            status = folder.stat()
-            holder = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC))
-            try:
-                holder.bind(f"\0sheetwatch-{status.st_dev}-{status.st_ino}")
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    continue
-                raise EnvironmentFault(
-                    f"{folder}: another Sheetwatch, with another state folder, works here; give each its own folders"
-                ) from None
-        yield
 
 
 def is_held(state: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from sheetwatch.domain import EnvironmentFault
 from sheetwatch.intake.folders import Root
-from sheetwatch.ledger import accounting, owed, pages
+from sheetwatch.ledger import owed, pages
 from sheetwatch.service.answers import Answers
 from sheetwatch.service.arrivals import Arrivals
 from sheetwatch.service.clock import local_day
@@ -43,14 +43,15 @@ class Service:
         self._worker = worker
         self._wake = Wake()
         self._stopping = False
+        self._is_clean = False
         self._forgot_on: date | None = None
         self._state = Root.of("state", site.settings.state)
         self.faults = Faults(site.clock, site.log)
         self._voice = Voice(site, self.faults, notifier or Notifier())
-        self._lookout = Lookout(site, self._wake.set)
-        self.arrivals = Arrivals(site, worker, self._wake.set)
+        self._lookout = Lookout(site)
+        self.arrivals = Arrivals(site, worker, self._wake.set, self._lookout.watch)
         self.reading = Reading(site, worker, self._wake.set)
-        self.deliveries = Deliveries(site, self._voice.notice)
+        self.deliveries = Deliveries(site, self._voice.notice, self._voice.problem)
         self.answers = Answers(site)
 
     def __enter__(self) -> Self:
@@ -72,30 +73,40 @@ class Service:
 
         Raises EnvironmentFault with `once` when a folder fails, DurabilityError when an fsync did, LedgerError.
         """
-        clean_up(self._site)
         self._site.log.info("started", workers=self._worker.count, polls=self._lookout.polls, once=once)
         with self._signals():
             self._voice.ready()
             while not self._stopping and not (once and self._is_done()):
-                self.step()
+                self._turn()
                 if once and self.faults.current:
                     raise EnvironmentFault("; ".join(fault.message for fault in self.faults.current))
                 self._sleep()
             self._finish()
         self._site.log.info("stopped")
 
+    def _turn(self) -> None:
+        """A step, once what a killed process left half done is mended."""
+        if not self._is_clean:
+            self.faults.attempt("start", self._clean_up)
+            self._voice.tell(self.arrivals.waiting)
+        if self._is_clean:
+            self.step()
+
+    def _clean_up(self) -> None:
+        clean_up(self._site)
+        self._is_clean = True
+
     def step(self) -> None:
         """Do once, in order, everything that is owed or due."""
         attempt = self.faults.attempt
+        paused = self.faults.is_pausing(but=_GATES_NOTHING)  # what falls due within this step is tried in the next one
         attempt("state", self._finish_claims)
         self._worker.expire(now_s=self._site.clock.monotonic_s())
         attempt("reading", self.reading.collect)
-        attempt("results", self.deliveries.deliver_rows)
-        attempt("review", self.deliveries.deliver_reviews)
-        attempt("archive", self.deliveries.archive_scans)
+        self._deliver()
         if self._site.clock.monotonic_s() >= self._next_look_s():
             self._look()
-        if not self.faults.is_pausing(but=_GATES_NOTHING):
+        if not (paused or self.faults.is_pausing(but=_GATES_NOTHING)):
             attempt("claim", self.arrivals.take_opened)
             attempt("reading", self._hand_out)
         self._voice.tell(self.arrivals.waiting)
@@ -104,6 +115,7 @@ class Service:
         self._state.check()
         self._site.ledger.check_in_place()
         self.arrivals.finish_claims()
+        self._site.ledger.fold_when_due()
 
     def _next_look_s(self) -> float:
         due = [self.arrivals.next_due_s(), self.answers.next_due_s(), self.faults.next_due_s()]
@@ -118,6 +130,7 @@ class Service:
         self.faults.attempt("inbox", self.arrivals.look)
         if not self.faults.current and not self.arrivals.waiting:
             self.faults.attempt("review", self.answers.put_back_missing)
+        self._lookout.end_look()
         if local_day(self._site.clock.now()) != self._forgot_on and not self.faults.is_failing(but={"retention"}):
             self.faults.attempt("retention", self._forget_old)
 
@@ -128,14 +141,14 @@ class Service:
 
     def _look_into_review(self) -> None:
         self.deliveries.check_review()
+        self._lookout.watch(self._site.settings.review)
         self.answers.take()
 
     def _hand_out(self) -> bool:
         """Keep the workers busy, and little more than that: what waits is safest in the inbox."""
         most = self._worker.count + 1
         slots = self.reading.submit(most - self.reading.in_flight - self.arrivals.probing)
-        with self._site.ledger.reading() as tx:
-            in_work = pages.work_count(tx)
+        in_work = self._in_work()
         intake_is_open = not self.faults.is_failing(but=_GATES_NOTHING) or not in_work
         if slots > 0 and in_work < 2 * most and intake_is_open:
             self.arrivals.open_next(self.arrivals.probing + slots)
@@ -143,16 +156,22 @@ class Service:
 
     def _sleep(self) -> None:
         now_s = self._site.clock.monotonic_s()
-        pause_s = min(_LEDGER_POLL_S, self._voice.speaks_every_s, self._next_look_s() - now_s)
-        self._wake.wait(max(0.0, pause_s))
+        due_s = self._next_look_s() if self._is_clean else self.faults.next_due_s() or now_s
+        pause_s = min(_LEDGER_POLL_S, self._voice.speaks_every_s, due_s - now_s)
+        if self._wake.wait(max(0.0, pause_s), self._lookout.listens_to):
+            self._lookout.hint()
 
     def _is_done(self) -> bool:
-        """Whether nothing is left that could be read or delivered now; incomplete files are left where they are."""
+        """Whether nothing is left that could be read or delivered now; files that may still grow stay."""
         if not self._lookout.has_looked or self.reading.busy or self.arrivals.probing:
             return False
-        if self.arrivals.settling or self.answers.settling:
+        if self.arrivals.settling or self.arrivals.giving_up or self.answers.settling:
             return False
-        return not accounting(self._site.ledger).in_work and owed(self._site.ledger).nothing
+        return not self._in_work() and owed(self._site.ledger).nothing
+
+    def _in_work(self) -> int:
+        with self._site.ledger.reading() as tx:
+            return pages.work_count(tx)
 
     def _finish(self) -> None:
         """Let the pages being read end, within bounds, and deliver them; the others stay in work."""
@@ -161,13 +180,14 @@ class Service:
         while self.reading.in_flight and self._site.clock.monotonic_s() < deadline_s:
             self._wake.wait(deadline_s - self._site.clock.monotonic_s())
             self.faults.attempt("reading", self.reading.collect)
-        for stage, action in (
-            ("results", self.deliveries.deliver_rows),
-            ("review", self.deliveries.deliver_reviews),
-            ("archive", self.deliveries.archive_scans),
-        ):
-            self.faults.attempt(stage, action)
+        if self._is_clean:
+            self._deliver()
         self._voice.stopped()
+
+    def _deliver(self) -> None:
+        self.faults.attempt("results", self.deliveries.deliver_rows)
+        self.faults.attempt("review", self.deliveries.deliver_reviews)
+        self.faults.attempt("archive", self.deliveries.archive_scans)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -7,6 +7,8 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from sheetwatch.names import plain_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,6 +27,11 @@ class Notifier:
         """Whether anybody listens."""
         return bool(self._address)
 
+    @property
+    def alive_every_s(self) -> float:
+        """How often the watchdog must hear of us; infinity without one."""
+        return self.watchdog_s / 2 or float("inf")
+
     def ready(self) -> None:
         """The daemon watches its inboxes now."""
         self._send("READY=1")
@@ -42,7 +49,7 @@ class Notifier:
         """One line for `systemctl status`, when it is another one."""
         if text != self._last_status:
             self._last_status = text
-            self._send(f"STATUS={text}")
+            self._send(f"STATUS={plain_text(text)}")  # a further line would be a message of its own
 
     def _send(self, message: str) -> None:
         if not self._address:

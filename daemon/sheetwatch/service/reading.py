@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sheetwatch.delivery.answers import answer_sheet
 from sheetwatch.domain import PageReading, ReasonCode, SheetwatchError, Verdict
+from sheetwatch.files import sha256_of
 from sheetwatch.ledger import Form, pages
 from sheetwatch.ledger.records import AlignmentSummary, PageFacts, WorkPage
 from sheetwatch.service.decide import AsRow, Before, Dropped, ForReview, decide
@@ -105,8 +107,8 @@ class Reading:
                 raise
             except Exception as error:  # one page that we have a bug for must not end the daemon again and again
                 self._site.log.exception("program_fault", sheet_id=page.sheet_id)
-                self._decide(page, _failed(ReasonCode.WORKER_CRASHED, f"fault of the program: {error!r}"))
-            del self._undecided[page.page]
+                if page.page in self._undecided:
+                    self._decide(page, _failed(ReasonCode.WORKER_CRASHED, f"fault of the program: {error!r}"))
         if faults:
             raise faults[0]
         return decided > 0 or not self._pages_wait()
@@ -139,11 +141,18 @@ class Reading:
             before = Before(same_scan=page.duplicate_of, same_key=_same_key(tx, outcome))
             key = outcome.template.key if outcome.template else None
             decision = decide(outcome.reading, before, self._site.settings.pages, key)
-            if isinstance(decision, ForReview) and not outcome.drawn:
-                self._to_draw.add(page.page)  # stays in work: read again, this time with a picture
-                return
-            csv_name = self._record(tx, page, outcome, decision)
-        self._to_draw.discard(page.page)
+            lacks_picture = isinstance(decision, ForReview) and not outcome.drawn
+            csv_name = None if lacks_picture else self._record(tx, page, outcome, decision)
+        del self._undecided[page.page]  # at once: it stands, and must not be decided again
+        if lacks_picture:
+            self._to_draw.add(page.page)  # stays in work: read again, this time with a picture
+        else:
+            self._to_draw.discard(page.page)
+            self._tell(page, outcome, decision, csv_name)
+
+    def _tell(
+        self, page: WorkPage, outcome: PageOutcome, decision: AsRow | ForReview | Dropped, csv_name: str | None
+    ) -> None:
         reasons = decision.reasons if isinstance(decision, ForReview) else outcome.reading.verdict.reasons
         self._site.log.info(
             "page_read",
@@ -163,7 +172,8 @@ class Reading:
         if isinstance(decision, Dropped):
             pages.record_drop(tx, page.page, facts, decision.cause, at=at)
         elif isinstance(decision, ForReview):
-            pages.record_review(tx, page.page, facts, review_stem(page.source_name, page.sheet_id), at=at)
+            stem, sheet_sha256 = review_stem(page.source_name, page.sheet_id), _sheet_sha256(facts)
+            pages.record_review(tx, page.page, facts, stem, sheet_sha256=sheet_sha256, at=at)
         elif facts.form is not None:
             row = new_row(facts.form, _values(page, outcome.reading), at)
             return pages.record_row(tx, page.page, facts, row, max_rows=self._site.settings.rolling.max_rows, at=at)
@@ -206,6 +216,12 @@ def _facts(outcome: PageOutcome, decision: AsRow | ForReview | Dropped) -> PageF
         image=outcome.image,
         elapsed_ms=outcome.elapsed_ms,
     )
+
+
+def _sheet_sha256(facts: PageFacts) -> str:
+    """Of the answer sheet that the review folder is owed: known from the first, so that no answer is taken for ours."""
+    sheet = answer_sheet(facts.form.fields if facts.form else (), facts.readings, facts.reasons)
+    return sha256_of(sheet.encode())
 
 
 def _form(template: Template) -> Form:

@@ -6,9 +6,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sheetwatch.intake.folders import is_full, is_read_only, named_folders
 from sheetwatch.intake.listing import look
 from sheetwatch.ledger import Accounting, Ledger, Owed, SheetLine, accounting, last_sheets, owed
 from sheetwatch.service import lock
+from sheetwatch.service.attention import needs_a_person
 from sheetwatch.service.health import Health, read_health
 from sheetwatch.service.site import LEDGER_NAME
 
@@ -50,7 +52,11 @@ def report_of(settings: Settings, *, last: int) -> StatusReport:
         owed=debts,
         inbox_files=sum(_files_in(inbox) for inbox in settings.inbox),
         last=sheets,
-        problems=(*faults, *_problems(settings, counts, debts, running=running)),
+        problems=(
+            *faults,
+            *_problems(settings, counts, debts, running=running),
+            *needs_a_person(settings.state),
+        ),
         notices=health.notices if health else (),
     )
 
@@ -69,13 +75,21 @@ def _problems(settings: Settings, counts: Accounting, debts: Owed, *, running: b
         problems.append("the accounting does not balance; please report it, with a copy of the state folder")
     if not running and (counts.in_work or not debts.nothing):
         problems.append("work is left over and no daemon runs; start it: sheetwatch run")
-    folders = [*settings.inbox, settings.results, settings.review, settings.archive]
-    problems += [f"{folder} is not there or cannot be read" for folder in folders if not _is_usable(folder)]
+    troubles = ((folder, _trouble(folder)) for _, folder in named_folders(settings))
+    problems += [f"{folder} {trouble}" for folder, trouble in troubles if trouble]
     return problems
 
 
-def _is_usable(folder: Path) -> bool:
-    return folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
+def _trouble(folder: Path) -> str | None:
+    """What is wrong with a folder, as far as this user can tell; a daemon may be unable to write it down."""
+    try:
+        if not os.access(folder, os.R_OK | os.X_OK):
+            return "is not there or cannot be read; mount it, or correct its rights"
+        if is_read_only(folder):
+            return "is read-only; mount it for writing"
+        return "lies on a full disk; free some space" if is_full(folder) else None
+    except OSError as error:
+        return f"cannot be used ({error.strerror}); mount it again"
 
 
 def _files_in(inbox: Path) -> int:

@@ -10,7 +10,9 @@ from sheetwatch.delivery.answers import doubtful_fields, interpret
 from sheetwatch.domain import EnvironmentFault, UsageError
 from sheetwatch.ledger import Form, Ledger, OpenReview, open_reviews, require, reviews
 from sheetwatch.ledger.records import Decider
+from sheetwatch.names import plain_text
 from sheetwatch.service import decisions, lock
+from sheetwatch.service.attention import Attention
 from sheetwatch.service.clock import SystemClock
 from sheetwatch.service.deliveries import Deliveries
 from sheetwatch.service.logs import configure
@@ -81,17 +83,20 @@ class Desk:
 
         Under another user than the daemon's, root for instance, we do not: it could not touch what we made.
         """
+        try:
+            self._deliver_unless_others_do()
+        except (EnvironmentFault, OSError) as fault:  # the decision stands all the same
+            self.site.log.warning("delivered_later", reason=plain_text(str(fault)))
+
+    def _deliver_unless_others_do(self) -> None:
         state = self.site.settings.state
         if lock.is_held(state):
             return
         if os.geteuid() != state.stat().st_uid:
             self.site.log.warning("delivered_later", reason="decided under another user; the daemon does the rest")
             return
-        try:
-            with lock.held(state):
-                Deliveries(self.site).everything()
-        except EnvironmentFault as fault:
-            self.site.log.warning("delivered_later", reason=str(fault))
+        with lock.held(state):
+            Deliveries(self.site, problem=Attention(self.site).add).everything()
 
 
 def _form(review: OpenReview, template: Template | None) -> Form:

@@ -1,4 +1,4 @@
-"""Wake the loop from another thread or from a signal handler."""
+"""Wake the loop from another thread, from a signal handler, or when the file system tells something."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ class Wake:
 
     def __init__(self) -> None:
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._poll = select.poll()
-        self._poll.register(self._descriptor, select.POLLIN)
 
     def set(self) -> None:
         """Wake the loop, or keep it from going to sleep."""
         if self._descriptor >= 0:
             os.eventfd_write(self._descriptor, 1)
 
-    def wait(self, timeout_s: float) -> None:
-        """Sleep until somebody sets it, at most so long."""
-        if self._poll.poll(max(0, timeout_s * 1000)):
+    def wait(self, timeout_s: float, other: int | None = None) -> bool:
+        """Sleep until somebody sets it, or `other` can be read; at most so long. Returns whether `other` can."""
+        poll = select.poll()
+        for descriptor in (self._descriptor, *([] if other is None else [other])):
+            poll.register(descriptor, select.POLLIN)
+        ready = [descriptor for descriptor, _ in poll.poll(max(0, timeout_s * 1000))]
+        if self._descriptor in ready:
             os.eventfd_read(self._descriptor)
+        return other in ready
 
     def close(self) -> None:
         """Give the descriptor back; setting does nothing from now on."""

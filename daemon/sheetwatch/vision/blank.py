@@ -20,6 +20,9 @@ _MARK_PX = 7
 """A blob this long, of an A4 page drawn 800 px high, is a mark of 2.6 mm: a small digit, too long for dust."""
 
 _EDGE_SHARE = 0.04
+_MIN_PAGE_PX = 100
+"""A page with a shorter side than this is no sheet of paper, but what a damaged header left of one."""
+
 _MIN_PAPER = 140
 """A page darker than this is no paper: a lamp that failed, or a photograph."""
 
@@ -43,6 +46,8 @@ def is_blank(grey: npt.NDArray[np.uint8]) -> bool:
 
     Dust, punch holes, shadows along the edges and print that shows through do not count. One small number does.
     """
+    if min(grey.shape) < _MIN_PAGE_PX:
+        return False
     small, _ = shrink(_darker_of_two(grey), 2 * _SIDE_PX / max(grey.shape))
     if float(np.median(small)) < _MIN_PAPER:
         return False

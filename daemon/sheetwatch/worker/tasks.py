@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import resource
 import signal
@@ -29,6 +30,7 @@ def initialise(settings: Settings, daemon_pid: int) -> None:
     """
     _die_with(daemon_pid)
     _limit(settings.limits.worker_memory_mb)
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it says of files must not get into our log
     try:
         from sheetwatch.worker.desk import Desk  # noqa: PLC0415 - the daemon must not load OpenCV
 

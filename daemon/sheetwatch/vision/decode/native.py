@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 _STDERR = 2
 _MOST_BYTES = 10_000
 # libjpeg: jerror.h (JWRN_HIT_MARKER, JWRN_JPEG_EOF, JWRN_HUFF_BAD_CODE, JWRN_MUST_RESYNC, JWRN_BOGUS_PROGRESSION,
-# JWRN_ARITH_BAD_CODE); "extraneous bytes before marker" is left out: many cameras leave some. libtiff: tif_fax3.c,
-# tif_lzw.c, tif_zip.c, tif_packbits.c, tif_read.c.
+# JWRN_ARITH_BAD_CODE, and JWRN_EXTRANEOUS_DATA except before the end of the image, where many cameras leave some: it
+# tells only the first of its warnings, so that this one may hide the others). libtiff: tif_fax3.c, tif_lzw.c,
+# tif_zip.c, tif_packbits.c, tif_read.c.
 _DAMAGE = re.compile(
     r"premature end|bad (Huffman|arithmetic) code|instead of RST|inconsistent progression"
+    r"|extraneous bytes before marker 0x(?!d9)"
     r"|bad code word|premature EO|line length mismatch|uncompressed data \(not supported\)"
     r"|not enough data|corrupted|data error|read error|decoding error|invalid code|too few",
     re.IGNORECASE,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Grey = npt.NDArray[np.uint8]
 
 _PLAUSIBLE_DPI = (30.0, 4_800.0)
+_LONGEST_SIDE_PX = 1 << 20  # OpenCV decodes no more, and says only that it did not
 
 
 class Pages(Protocol):
@@ -50,6 +51,8 @@ def check_size(width: int, height: int, limits: Limits) -> None:
             f"{width} x {height} px are {width * height / 1e6:.0f} megapixels, "
             f"allowed are {limits.megapixels:g} (limits.megapixels)",
         )
+    if max(width, height) > _LONGEST_SIDE_PX:
+        raise ScanError(ReasonCode.TOO_LARGE, f"{width} x {height} px, allowed are {_LONGEST_SIDE_PX} px a side")
 
 
 def plausible_dpi(dpi: float) -> float | None:

@@ -2,8 +2,9 @@
 
 The embedded image is taken when the page shows nothing else: one upright image that fills the page, and at most
 invisible text (OCR). Visible text, drawings and annotations may be marks, so such pages are rendered as a person
-would see them. PDFium repairs cut files silently and would lose pages, so the file's end is checked here.
-PDFium is not thread-safe.
+would see them. PDFium repairs cut files silently and would lose pages, so the file's end is checked here; what is
+damaged within a page it leaves out, so a page that shows nothing is an error and no blank sheet. PDFium is not
+thread-safe.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ _RENDER_DPI = (200.0, 300.0)
 _SMALLEST_DPI = 100.0
 _EDGE_SHARE = 0.02  # how far an image may end inside or outside the page and still fill it
 _LARGEST_SKEW = 0.01
+_INK = 128
+_BARE_SHARE = 0.001  # of a page's pixels that are ink: fewer are not even a line of text
+_COVERING_SHARE = 0.5
+_EVEN_BYTES = 256
+_EVEN_ROW_BYTES = {"JBIG2Decode": 0.25, "CCITTFaxDecode": 6.0}  # at most, of a page without a mark; 6: Group 3
 _START = re.compile(rb"startxref\s+(\d{1,15})\s+%%EOF")
 _CROSS_REFERENCES = re.compile(rb"\s*(xref\b|\d+\s+\d+\s+obj\b)")
 _LINEARIZED = re.compile(rb"/Linearized\b[^>]{0,200}?/L\s+(\d{1,15})|/L\s+(\d{1,15})[^>]{0,200}?/Linearized\b")
@@ -138,7 +144,10 @@ def _embedded(page: Any, scan: Any, index: int, limits: Limits) -> Page:
     """The image itself, turned as the page shows it."""
     if scan.get_filters()[-1:] == ["DCTDecode"]:
         _check_jpeg(bytes(scan.get_data(decode_simple=True)), limits)
-    grey = _as_grey(scan.get_bitmap(render=False))
+    bitmap = scan.get_bitmap(render=False)
+    if _is_lost(scan, bitmap):
+        raise unreadable("the image is damaged: nothing of it can be decoded")
+    grey = _as_grey(bitmap)
     a, b, c, d, _, _ = scan.get_matrix().get()
     dpi = plausible_dpi(scan.get_px_size()[0] / max(abs(a), abs(b)) * _POINTS_PER_INCH)
     return Page(grey=_turned(grey, (a, b, c, d), page.get_rotation()), index=index, dpi=dpi)
@@ -191,7 +200,35 @@ def _rendered(page: Any, images: list[Any], index: int, limits: Limits) -> Page:
             f"has more than {limits.megapixels:g} megapixels (limits.megapixels)",
         )
     grey = _as_grey(page.render(scale=dpi / _POINTS_PER_INCH, grayscale=True))
+    if _is_bare(grey) and not any(_is_shown(image, page) for image in images):
+        raise unreadable("the page shows nothing: what it should show is damaged, or it was made empty")
     return Page(grey=grey, index=index, dpi=dpi)
+
+
+def _is_bare(grey: Grey) -> bool:
+    return float((grey < _INK).mean()) < _BARE_SHARE
+
+
+def _is_shown(image: Any, page: Any) -> bool:
+    """Whether an image can be decoded and covers the page: of a blank sheet, a scanner takes a picture too."""
+    left, bottom, right, top = image.get_bounds()
+    page_left, page_bottom, page_right, page_top = page.get_bbox()
+    across, down = min(right, page_right) - max(left, page_left), min(top, page_top) - max(bottom, page_bottom)
+    if max(across, 0) * max(down, 0) < _COVERING_SHARE * (page_right - page_left) * (page_top - page_bottom):
+        return False
+    try:
+        return not _is_lost(image, image.get_bitmap(render=False))
+    except pdfium.PdfiumError:
+        return False
+
+
+def _is_lost(image: Any, bitmap: Any) -> bool:
+    """Whether an image is one even level, though its data is longer than that needs: PDFium says nothing of damage."""
+    pixels = bitmap.to_numpy()
+    if pixels.min() != pixels.max():
+        return False
+    bytes_per_row = _EVEN_ROW_BYTES.get(next(reversed(image.get_filters()), ""))
+    return bytes_per_row is not None and len(image.get_data()) > _EVEN_BYTES + bytes_per_row * pixels.shape[0]
 
 
 def _native_dpi(image: Any) -> float:

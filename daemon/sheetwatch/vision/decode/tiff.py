@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _THUMBNAIL, _MASK = 1, 4
 _WHITE_IS_ZERO = 0
 _SEPARATE_PLANES = 2
+_PACKED_BY_OPENCV = {1, 5, 8, 32773, 32946}  # none, LZW, Deflate, PackBits; of others it hands out white, and no error
+_OLD_JPEG = 6  # its writers agreed on nothing, also not on strips
 _GROUP_4 = 4  # no code of ITU-T T.6 holds more than ten zero bits but the end mark, at which decoders stop silently
 
 
@@ -84,7 +86,8 @@ def _is_planar_16_bit(directory: Directory) -> bool:
 
 def _by_opencv(data: bytes, place: int, directory: Directory) -> Grey:
     """The kinds that Pillow does not know, such as 16 bits in planes; OpenCV would ignore alpha and orientation."""
-    if len(directory.tags.get(tags.BITS, (1,))) not in {1, 3} or directory.first(tags.ORIENTATION, 1) != 1:
+    known = directory.first(tags.COMPRESSION) in _PACKED_BY_OPENCV and directory.first(tags.ORIENTATION, 1) == 1
+    if len(directory.tags.get(tags.BITS, (1,))) not in {1, 3} or not known:
         raise unreadable("this kind of TIFF is not supported; save it as PNG")
     read, pages = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE, range=(place, place + 1))
     if not read or len(pages) != 1:
@@ -134,6 +137,8 @@ def _check_pixels_inside(directory: Directory, data: bytes) -> None:
         raise unreadable("a page of the TIFF has no pixels")
     if lengths and len(lengths) != len(offsets):
         raise unreadable("a page of the TIFF contradicts itself about its strips")
+    if len(offsets) < _parts_needed(directory) and directory.first(tags.COMPRESSION) != _OLD_JPEG:
+        raise incomplete("a part of a page is missing: it has fewer strips than rows to fill")
     lengths = lengths or (1,) * len(offsets)
     for offset, length in zip(offsets, lengths, strict=True):
         if not offset or not length:
@@ -142,3 +147,14 @@ def _check_pixels_inside(directory: Directory, data: bytes) -> None:
             raise incomplete("the file ends within a page")
         if directory.first(tags.COMPRESSION) == _GROUP_4 and data.find(b"\0\0", offset, offset + length - 8) >= 0:
             raise incomplete("a part of a page is missing: its rows end half-way")
+
+
+def _parts_needed(directory: Directory) -> int:
+    """How many strips or tiles a page of this size has; where some are missing, decoders leave black or white."""
+    width, height = directory.first(tags.WIDTH), directory.first(tags.HEIGHT)
+    planes = directory.first(tags.SAMPLES, 1) if directory.first(tags.PLANAR, 1) == _SEPARATE_PLANES else 1
+    if tags.STRIP_OFFSETS in directory.tags:
+        across, down = width, directory.first(tags.STRIP_ROWS)
+    else:
+        across, down = directory.first(tags.TILE_WIDTH), directory.first(tags.TILE_HEIGHT)
+    return planes * -(-width // (across or width)) * -(-height // (down or height))
