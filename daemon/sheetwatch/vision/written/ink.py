@@ -32,12 +32,13 @@ class PageInk:
     """A page as ink on white.
 
     `dark`: float32 (H, W), 0 = paper, 1 = black; `mask`: uint8 (H, W), 1 = ink; `ruling`: 1 where ruled lines were
-    taken out, None where none were sought; `scale`: their pixels per page pixel.
+    taken out, None where none were sought; `scale`: their pixels per page pixel; `grain`: of the paper, as `dark`.
     """
 
     dark: Real
     mask: Mask
     scale: float
+    grain: float
     ruling: Mask | None = None
 
 
@@ -49,13 +50,17 @@ def find_page_ink(grey: Grey) -> PageInk:
     dark: Real = np.clip(1.0 - smooth / np.maximum(paper, 24.0), 0.0, 1.0).astype(np.float32)
     dark[paper < _GROUND * np.percentile(paper[::8, ::8], 95)] = 0.0
     grain = _grain(smooth, paper)
+    return PageInk(dark=dark, mask=ink_mask(dark, grain), scale=scale, grain=grain)
+
+
+def ink_mask(dark: Real, grain: float) -> Mask:
+    """Which pixels are ink: uint8 (H, W), 1 = ink. dark: float32 (H, W); grain: its standard deviation on paper."""
     faint = max(_LEAST_CONTRAST, _GRAINS * grain)
     near = cv2.dilate(dark, np.ones((_HALO_PX, _HALO_PX), np.uint8))
     mask = ((dark > faint) & (dark > _HALO * near)).astype(np.uint8)
     if mask.any():
         mask &= (dark > _FAINTEST * np.percentile(dark[mask > 0], 97)).astype(np.uint8)
-    sure = dark > max(1.5 * _LEAST_CONTRAST, _SURE_GRAINS * grain)
-    return PageInk(dark=dark, mask=_with_sure_ink(mask, sure), scale=scale)
+    return _with_sure_ink(mask, dark > max(1.5 * _LEAST_CONTRAST, _SURE_GRAINS * grain))
 
 
 def paper_light(smooth: Real) -> Real:

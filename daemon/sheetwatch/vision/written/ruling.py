@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from sheetwatch.vision.written.ink import ink_mask
+from sheetwatch.vision.written.lift import lifted, line_darkness
+from sheetwatch.vision.written.rails import find_rails
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
 _RUN = 81  # half-size pixels that a line must run straight
 _STEEPEST = 9  # half-size pixels that it may rise or fall on that way
+_PIECE, _PIECE_STEEPEST = 33, 6  # half-size pixels that a piece of a family of lines must run, and may rise on that way
 _GAP = 9  # half-size pixels of a line that may be missing
 _LINK = 31  # half-size pixels between two runs of one line
 _FURTHER = 400  # half-size pixels that a line is drawn on at its ends
@@ -29,13 +34,15 @@ _COMMON = 0.3  # of the commonest direction's pixels; gaps are bridged in direct
 _THICKEST = 9  # pixels; what is thicker is no ruled line
 _NEAR = 31  # pixels around each
 _REST = 0.35  # of the darkest ink near it: what is fainter, where lines were, is a rest of them
+_OPAQUE = 0.7  # of black: such lines show nothing of what crosses them
 _DARKER = 1.5  # so many times as dark as its line is ink
 
 
 def without_ruling(ink: PageInk) -> PageInk:
     """The page's ink without long straight lines, level or upright, up to six degrees from it."""
-    level = find_lines(ink.mask)
-    upright = _flipped(find_lines(_flipped(ink.mask)))
+    ink, level, upright = _without_rails(ink)
+    level |= find_lines(ink.mask)
+    upright |= _flipped(find_lines(_flipped(ink.mask)))
     if not level.any() and not upright.any():
         return ink
     ruled = _ruled(ink, level, upright) | _flipped(_ruled(_turned(ink), _flipped(upright), _flipped(level)))
@@ -45,13 +52,31 @@ def without_ruling(ink: PageInk) -> PageInk:
     return replace(ink, mask=whole & (ink.dark > _REST * near).astype(np.uint8), ruling=level | upright)
 
 
+def _without_rails(ink: PageInk) -> tuple[PageInk, Mask, Mask]:
+    """Without lines at regular distances; and where they were, level and upright, if they cannot be lifted off."""
+    level, upright = _rails(ink.mask), _rails(_flipped(ink.mask))
+    lines = np.maximum(line_darkness(ink.dark, level), line_darkness(_flipped(ink.dark), upright).T)
+    if lines.max() > _OPAQUE:
+        wide = np.ones((3, 3), np.uint8)
+        full = [cv2.resize(cv2.dilate(one, wide), shape, interpolation=cv2.INTER_NEAREST) for one, shape in ((level, ink.mask.shape[::-1]), (upright, ink.mask.shape))]
+        return ink, full[0], _flipped(full[1])
+    none = np.zeros_like(ink.mask)
+    if not lines.any():
+        return ink, none, none.copy()
+    dark = lifted(ink.dark, lines)
+    return replace(ink, dark=dark, mask=ink_mask(dark, ink.grain)), none, none.copy()
+
+
+def _rails(mask: Mask) -> Mask:
+    return find_rails(_pieces(_joined(_thin(_halved(mask)))))
+
+
 def find_lines(mask: Mask) -> Mask:
     """Where long, nearly level lines run: uint8, of the mask's shape, 1 = on a line or a pixel or two beside it."""
     rows, columns = mask.shape
     half = _halved(mask)
-    stems = cv2.morphologyEx(half, cv2.MORPH_OPEN, np.ones((_THICKEST // 2 + 4, 1), np.uint8), borderValue=0)
-    thin = half & ~stems & 1
-    joined = cv2.morphologyEx(thin, cv2.MORPH_CLOSE, np.ones((1, _GAP), np.uint8))
+    thin = _thin(half)
+    joined = _joined(thin)
     runs = _runs(joined)
     _, parts, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(runs, np.ones((3, _LINK), np.uint8)))
     keep = (stats[:, cv2.CC_STAT_WIDTH] > _SHORTEST * half.shape[1]) & (_inked(thin, parts, stats) > _LEAST_INK)
@@ -60,6 +85,23 @@ def find_lines(mask: Mask) -> Mask:
     lines = cv2.morphologyEx(kept, cv2.MORPH_CLOSE, np.ones((1, _LINK), np.uint8)) | _further(kept, parts)
     full = cv2.resize(lines, (columns, rows), interpolation=cv2.INTER_NEAREST)
     return np.asarray(cv2.dilate(full, np.ones((3, 1), np.uint8)), dtype=np.uint8)
+
+
+def _thin(half: Mask) -> Mask:
+    """Without what is higher than a level line."""
+    stems = cv2.morphologyEx(half, cv2.MORPH_OPEN, np.ones((_THICKEST // 2 + 4, 1), np.uint8), borderValue=0)
+    return np.asarray(half & ~stems & 1, dtype=np.uint8)
+
+
+def _joined(thin: Mask) -> Mask:
+    return np.asarray(cv2.morphologyEx(thin, cv2.MORPH_CLOSE, np.ones((1, _GAP), np.uint8)), dtype=np.uint8)
+
+
+def _pieces(joined: Mask) -> Mask:
+    """What runs straight, however short: pieces of lines between digits, and strokes."""
+    rises = range(-_PIECE_STEEPEST, _PIECE_STEEPEST + 1)
+    found = [cv2.morphologyEx(joined, cv2.MORPH_OPEN, _slanted(rise, _PIECE), borderValue=0) for rise in rises]
+    return np.asarray(np.bitwise_or.reduce(found), dtype=np.uint8)
 
 
 def _runs(joined: Mask) -> Mask:
