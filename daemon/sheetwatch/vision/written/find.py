@@ -35,7 +35,8 @@ class Piece:
 
     `grey`: uint8 (h, w), its ink alone on white, levelled; `parts`: int32 (h, w), 0 = paper, else the number of the
     connected part that the pixel belongs to; `drop`: int (w,), by how many rows each column was moved up; `left`,
-    `top`: where it lies; `scale`: its pixels per page pixel.
+    `top`: where it lies; `margin`: of paper around its ink; `tall`: the height of its digits; `scale`: its pixels per
+    page pixel.
     """
 
     grey: Grey
@@ -43,7 +44,15 @@ class Piece:
     drop: npt.NDArray[np.intp]
     left: int
     top: int
+    margin: int
+    tall: float
     scale: float
+
+    def gap(self, other: Piece) -> float:
+        """The white between its ink and that of another word of its line, heights; negative where they overlap."""
+        one, last = sorted((self, other), key=lambda piece: piece.left + piece.margin)
+        white = last.left + last.margin - (one.left + one.grey.shape[1] - one.margin)
+        return white / max(one.tall, last.tall)
 
 
 def find_written(grey: Grey) -> list[list[Piece]]:
@@ -102,5 +111,7 @@ def cut_out(ink: PageInk, parts: Parts, word: Word, slope: float) -> Piece:
         drop=moved,
         left=left - margin,
         top=top - margin - int(drop.max()),
+        margin=margin,
+        tall=word.tall,
         scale=ink.scale,
     )

@@ -24,6 +24,8 @@ _SURE_GRAINS = 5.5
 _HALO = 0.32  # of the darkest pixel nearby: what is fainter is the blur beside a stroke
 _HALO_PX = 9
 _FAINTEST = 0.2  # of the page's darkest ink; squares and what shines through from the other side are fainter
+_BLACK, _WHITE = 24, 231  # of 255
+_TWO_TONES = 0.005  # of a page's pixels lie between them where a scanner gave black and white
 _GROUND = 0.33  # of the brightest paper; what is darker is the table that the sheet lies on
 
 
@@ -32,13 +34,15 @@ class PageInk:
     """A page as ink on white.
 
     `dark`: float32 (H, W), 0 = paper, 1 = black; `mask`: uint8 (H, W), 1 = ink; `ruling`: 1 where ruled lines were
-    taken out, None where none were sought; `scale`: their pixels per page pixel; `grain`: of the paper, as `dark`.
+    taken out, None where none were sought; `scale`: their pixels per page pixel; `grain`: of the paper, as `dark`;
+    `two_tones`: whether the scanner gave black and white alone.
     """
 
     dark: Real
     mask: Mask
     scale: float
     grain: float
+    two_tones: bool
     ruling: Mask | None = None
 
 
@@ -50,7 +54,12 @@ def find_page_ink(grey: Grey) -> PageInk:
     dark: Real = np.clip(1.0 - smooth / np.maximum(paper, 24.0), 0.0, 1.0).astype(np.float32)
     dark[paper < _GROUND * np.percentile(paper[::8, ::8], 95)] = 0.0
     grain = _grain(smooth, paper)
-    return PageInk(dark=dark, mask=ink_mask(dark, grain), scale=scale, grain=grain)
+    return PageInk(dark=dark, mask=ink_mask(dark, grain), scale=scale, grain=grain, two_tones=_is_two_tones(grey))
+
+
+def _is_two_tones(grey: Grey) -> bool:
+    some = grey[::3, ::3]
+    return bool(np.mean((some > _BLACK) & (some < _WHITE)) < _TWO_TONES)
 
 
 def ink_mask(dark: Real, grain: float) -> Mask:

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 _REACH = 7  # pixels beside a line's middle that its blur may reach
 _SHORTEST = 60  # pixels
 _BLOCK, _BLOCKS = 32, 7  # pixels; a line's darkness is taken from so many blocks
-_RANK = 0.35  # of the darkness there: writing may cover nearly half of it
+_RANK = 0.45  # of the darkness there: writing may cover nearly half of it
 _SMOOTH = 41  # pixels along the line
+_MORE = 1.12  # so much of a line is taken out, since it is not printed evenly
 _LEAST = 0.02  # darkness
 
 
@@ -37,7 +38,7 @@ def line_darkness(dark: Real, rails: Mask) -> Real:
 
 def lifted(dark: Real, lines: Real) -> Real:
     """The darkness of what was written over lines of that darkness: ink lets the same share of their light through."""
-    return np.asarray(np.clip(1.0 - (1.0 - dark) / np.maximum(1.0 - lines, 0.05), 0.0, 1.0), dtype=np.float32)
+    return np.asarray(np.clip(1.0 - (1.0 - dark) / np.maximum(1.0 - _MORE * lines, 0.05), 0.0, 1.0), dtype=np.float32)
 
 
 def _ways(rails: Mask, shape: tuple[int, ...]) -> Iterator[tuple[Real, Real]]:

@@ -6,7 +6,7 @@ which changes slowly over a page, however the sheet lies, is bent or was seen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -26,8 +26,9 @@ _FEW = 20  # pixels of line; a window with fewer says nothing
 _PROMINENT = (3.0, 2.0)  # times the power around: the family's frequency and its double; writing reaches neither
 _AROUND = 0.35  # of the frequency
 _LEAST_MEAN = 0.2  # pixels of line in each period, over the whole page
-_ACROSS, _ALONG = 1.6, 0.7  # periods over which the phase is averaged
+_ACROSS, _ALONG = 2.0, 1.5  # periods over which the phase is averaged
 _COARSE = 4
+_STEEPER, _CLOSER = (-0.16, -0.08, 0.0, 0.08, 0.16), (-0.08, 0.0, 0.08)  # than on average, rise over run and share
 _LEAST_COHERENCE = 0.5  # of the pieces around; writing is in step with nothing
 _LEAST_FILL = 0.35  # pixels of line in each period around
 _HALF_WIDTH = 1.2  # pixels beside a line's middle
@@ -43,22 +44,41 @@ def find_rails(pieces: Mask) -> Mask:
         return np.zeros_like(pieces)
     rows, columns = np.mgrid[: pieces.shape[0], : pieces.shape[1]].astype(np.float32)
     angle = (2 * np.pi * (rise * rows + run * columns)).astype(np.float32)
-    real, imaginary = pieces * np.cos(angle), pieces * np.sin(angle)
-    period = 1.0 / rise
-    cos, sin, all_of = (_around(values.astype(np.float32), period) for values in (real, imaginary, pieces))
+    cos, sin, all_of = _in_step(pieces * np.cos(angle), pieces * np.sin(angle), pieces.astype(np.float32), rise)
     off = np.angle(np.exp(1j * angle) * (cos - 1j * sin))
     clear = np.hypot(cos, sin) > _LEAST_COHERENCE * np.maximum(all_of, 1e-6)
-    clear &= all_of * period > _LEAST_FILL
-    return np.asarray(clear & (np.abs(off) < 2 * np.pi * _HALF_WIDTH / period), dtype=np.uint8)
+    clear &= all_of > _LEAST_FILL * rise
+    return np.asarray(clear & (np.abs(off) < 2 * np.pi * _HALF_WIDTH * rise), dtype=np.uint8)
 
 
-def _around(values: Real, period: float) -> Real:
-    """The mean of what is around each pixel: a normal window of so many periods."""
-    rows, columns = values.shape
-    size = (max(1, columns // _COARSE), max(1, rows // _COARSE))
-    coarse = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
-    even = cv2.GaussianBlur(coarse, (0, 0), _ALONG * period / _COARSE, sigmaY=_ACROSS * period / _COARSE)
-    return np.asarray(cv2.resize(even, (columns, rows), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+def _in_step(real: Real, imaginary: Real, all_of: Real, rise: float) -> tuple[Real, Real, Real]:
+    """The lines' phase around each pixel, cosine and sine, as long as the lines are in step; and their whole ink.
+
+    Where the sheet is bent, lines are steeper or closer than elsewhere: of several frequencies the one counts that most
+    of what is around is in step with.
+    """
+    size = (max(1, real.shape[1] // _COARSE), max(1, real.shape[0] // _COARSE))
+    coarse = [cv2.resize(values, size, interpolation=cv2.INTER_AREA) for values in (real, imaginary, all_of)]
+    sigma = (_ALONG / rise / _COARSE, _ACROSS / rise / _COARSE)
+    rows, columns = (np.arange(side)[:, None] for side in size[::-1])
+    turning = coarse[0] + 1j * coarse[1]
+    best = np.zeros(turning.shape, np.complex128)
+    for down in _CLOSER:
+        for over in _STEEPER:
+            back = np.exp(2j * np.pi * rise * _COARSE * (down * rows + over * columns.T))
+            turned = turning / back
+            even = _even(turned.real, sigma) + 1j * _even(turned.imag, sigma)
+            best = np.where(np.abs(even) > np.abs(best), even * back, best)
+    fields = (best.real, best.imag, _even(coarse[2], sigma))
+    wide = [cv2.resize(field, real.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32) for field in fields]
+    return wide[0], wide[1], wide[2]
+
+
+def _even(values: npt.NDArray[np.floating[Any]], sigma: tuple[float, float]) -> npt.NDArray[np.float64]:
+    even = cv2.GaussianBlur(
+        values.astype(np.float64), (0, 0), sigma[0], sigmaY=sigma[1], borderType=cv2.BORDER_CONSTANT
+    )
+    return np.asarray(even, dtype=np.float64)
 
 
 def _frequency(power: Spectrum) -> tuple[float, float]:

@@ -34,37 +34,68 @@ _COMMON = 0.3  # of the commonest direction's pixels; gaps are bridged in direct
 _THICKEST = 9  # pixels; what is thicker is no ruled line
 _NEAR = 31  # pixels around each
 _REST = 0.35  # of the darkest ink near it: what is fainter, where lines were, is a rest of them
-_OPAQUE = 0.7  # of black: such lines show nothing of what crosses them
+_BLOB = 41  # pixels; wider than any stroke
 _DARKER = 1.5  # so many times as dark as its line is ink
 
 
 def without_ruling(ink: PageInk) -> PageInk:
-    """The page's ink without long straight lines, level or upright, up to six degrees from it."""
-    ink, level, upright = _without_rails(ink)
-    level |= find_lines(ink.mask)
-    upright |= _flipped(find_lines(_flipped(ink.mask)))
+    """The page's ink without printed lines: regular ones lifted off, other long and straight ones cut out.
+
+    Level or upright, up to ten degrees from it; others up to six.
+    """
+    rails = _rails(ink.mask), _flipped(_rails(_flipped(ink.mask)))
+    clean = _lifted(ink, *rails)
+    lines = find_lines(ink.mask), _flipped(find_lines(_flipped(ink.mask)))
+    regular = [_full(one, ink.mask.shape) for one in rails]
+    if clean is ink:
+        return _cut(ink, lines[0] | regular[0], lines[1] | regular[1])
+    return _cut(clean, _without(lines[0], regular[0]), _without(lines[1], regular[1]))
+
+
+def _lifted(ink: PageInk, level: Mask, upright: Mask) -> PageInk:
+    """Without lines at regular distances; as it was where there are none, or in black and white: they show nothing through.
+
+    level, upright: half-size, 1 = on a line.
+    """
+    if ink.two_tones:
+        return ink
+    across = line_darkness(_flipped(ink.dark), _flipped(upright))
+    lines = np.maximum(line_darkness(ink.dark, level), across.T)
+    if not lines.any():
+        return ink
+    dark = lifted(ink.dark, lines)
+    mask = _without_blobs(ink_mask(dark, ink.grain), ink.mask)
+    return replace(ink, dark=dark, mask=mask & ((lines == 0) | _clear(dark, mask)).astype(np.uint8))
+
+
+def _without_blobs(mask: Mask, before: Mask) -> Mask:
+    """Without what no pen draws, the table or a shadow: cut in pieces as its lines are lifted it would pass for writing."""
+    blobs = cv2.morphologyEx(before, cv2.MORPH_OPEN, np.ones((_BLOB, _BLOB), np.uint8), borderValue=0)
+    count, parts = cv2.connectedComponents(mask, connectivity=8)
+    keep = np.ones(count, np.uint8)
+    keep[parts[blobs > 0]] = 0
+    return np.asarray(mask & keep[parts], dtype=np.uint8)
+
+
+def _clear(dark: Real, mask: Mask) -> Flags:
+    """Where ink is not so much fainter than what is near it that, where a line was, it is a rest of it."""
+    near = cv2.dilate(dark * mask, np.ones((_NEAR, _NEAR), np.uint8))
+    return np.asarray(dark > _REST * near, dtype=np.bool_)
+
+
+def _cut(ink: PageInk, level: Mask, upright: Mask) -> PageInk:
+    """Without these lines; strokes across them stay whole as far as they can be told from them."""
     if not level.any() and not upright.any():
         return ink
     ruled = _ruled(ink, level, upright) | _flipped(_ruled(_turned(ink), _flipped(upright), _flipped(level)))
     kept = _without(ink.mask, ruled)
     whole = _mended(kept, ink.mask, ruled)
-    near = cv2.dilate(ink.dark * whole, np.ones((_NEAR, _NEAR), np.uint8))
-    return replace(ink, mask=whole & (ink.dark > _REST * near).astype(np.uint8), ruling=level | upright)
+    return replace(ink, mask=whole & _clear(ink.dark, whole).astype(np.uint8), ruling=level | upright)
 
 
-def _without_rails(ink: PageInk) -> tuple[PageInk, Mask, Mask]:
-    """Without lines at regular distances; and where they were, level and upright, if they cannot be lifted off."""
-    level, upright = _rails(ink.mask), _rails(_flipped(ink.mask))
-    lines = np.maximum(line_darkness(ink.dark, level), line_darkness(_flipped(ink.dark), upright).T)
-    if lines.max() > _OPAQUE:
-        wide = np.ones((3, 3), np.uint8)
-        full = [cv2.resize(cv2.dilate(one, wide), shape, interpolation=cv2.INTER_NEAREST) for one, shape in ((level, ink.mask.shape[::-1]), (upright, ink.mask.shape))]
-        return ink, full[0], _flipped(full[1])
-    none = np.zeros_like(ink.mask)
-    if not lines.any():
-        return ink, none, none.copy()
-    dark = lifted(ink.dark, lines)
-    return replace(ink, dark=dark, mask=ink_mask(dark, ink.grain)), none, none.copy()
+def _full(rails: Mask, shape: tuple[int, ...]) -> Mask:
+    wide = cv2.dilate(rails, np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.resize(wide, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
 
 
 def _rails(mask: Mask) -> Mask:

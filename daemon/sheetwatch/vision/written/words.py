@@ -20,6 +20,7 @@ _SURELY_INSIDE = 0.36  # heights between digits of one number
 _SURELY_BETWEEN = 0.95
 _USUAL = 0.6
 _REACH_SIDE, _REACH_ABOVE, _REACH_BELOW = 0.3, 0.35, 0.3  # heights round a word within which small parts belong to it
+_BAR = 0.2  # heights: bars are wider, and torn off by less
 _SPECK = 0.07  # heights; what is smaller belongs to nothing
 
 
@@ -77,8 +78,19 @@ def _usual_height(parts: Parts, some: Indices) -> float:
 
 
 def _gaps(parts: Parts, line: Indices) -> Real:
-    """The white between each part and those left of it, pixels, negative where they overlap."""
-    reached = np.maximum.accumulate(parts.right[line])[:-1]
+    """The white between each part and those left of it, pixels, negative where they overlap.
+
+    A bar that is torn off its 5 or 7 reaches as far as if it were not.
+    """
+    right = parts.right[line].copy()
+    bars = np.flatnonzero(~parts.body)
+    for place, body in enumerate(line):
+        tall = parts.height[body]
+        high = (parts.y[bars] > parts.top[body] - _BAR * tall) & (parts.y[bars] < parts.y[body])
+        near = (parts.left[bars] < parts.right[body] + _BAR * tall) & (parts.left[bars] > parts.left[body])
+        mine = bars[high & near & (parts.width[bars] > _BAR * tall) & (parts.width[bars] < tall)]
+        right[place] = max(right[place], *parts.right[mine]) if mine.size else right[place]
+    reached = np.maximum.accumulate(right)[:-1]
     return np.asarray(parts.left[line][1:] - reached, dtype=np.float64)
 
 
