@@ -35,7 +35,7 @@ _LATEST_NS = (1 << 63) - 1
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP}
 # And those that cannot rename "unless something is there" (NFS, some FUSE servers) with these.
 _NO_RENAME_NEW = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
-_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
+_AT_FDCWD, _RENAME_NOREPLACE, _RENAME_EXCHANGE = -100, 1, 2
 _KERNEL = ctypes.CDLL(None, use_errno=True)
 
 
@@ -142,6 +142,17 @@ def rename_new(source: Path, target: Path) -> None:
     if is_taken(target):
         raise _exists(target)
     os.rename(source, target)  # noqa: PTH104 - as in rename()
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two files change their names, in one step. False, and nothing done, where the file system cannot."""
+    names = os.fsencode(one), os.fsencode(other)
+    if _KERNEL.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _NO_RENAME_NEW:
+        return False
+    raise OSError(code, os.strerror(code), str(one), None, str(other))
 
 
 def _exists(path: Path) -> FileExistsError:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Rectangle = tuple[float, float, float, float]
 
 _HEIGHT_PX = (1000, 1500)  # of the sheet within the picture
+_BARE_HEIGHT_PX = 2400
 _LEAST_WIDTH_PX = 700  # the band above the sheet needs room for its sentences
 _MOST_ROWS = 16
 _LABEL_PX, _TEXT_PX, _TITLE_PX, _PAD_PX = 15, 19, 26, 12
@@ -101,6 +102,37 @@ def draw_overlay(grey: Grey, template: Template | None, reading: PageReading) ->
     picture.paste(sheet, ((width - sheet.width) // 2, head.height))
     picture.paste(foot, (0, head.height + sheet.height))
     return np.ascontiguousarray(np.asarray(picture)[:, :, ::-1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BareSheet:
+    """A sheet without anything drawn on it. `picture`: uint8 (H, W), 0 = black; `boxes`: as in `SheetPicture`."""
+
+    picture: Grey
+    boxes: tuple[tuple[int, int, int, int], ...] = ()
+
+
+def bare_sheet(grey: Grey, template: Template | None, reading: PageReading) -> BareSheet:
+    """The sheet for a program that draws on it itself: warped onto the template, or as it came where none fits.
+
+    grey: uint8 (H, W), the page as decoded. The picture is as fine as the template's reference, up to 2400 px high.
+    """
+    alignment = reading.alignment
+    if template is None or alignment is None:
+        return BareSheet(picture=_fitted(grey))
+    scale = min(1.0, _BARE_HEIGHT_PX / template.reference.shape[0])
+    to_picture = np.diag([scale, scale, 1.0]) @ alignment.page_to_template
+    picture = _warped(grey, to_picture, _scaled(template.reference.shape, scale))
+    quads = cv2.perspectiveTransform(alignment.quads.reshape(1, -1, 2), to_picture).reshape(-1, 4, 2)
+    return BareSheet(picture=picture, boxes=tuple(_around(quad, picture.shape) for quad in quads))
+
+
+def _around(quad: npt.NDArray[np.float64], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The rectangle round a quad, within a picture of that shape."""
+    bounds = np.array([shape[1] - 1, shape[0] - 1])
+    left, top = np.clip(np.floor(quad.min(axis=0)), 0, bounds - 1).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(quad.max(axis=0)), (left + 1, top + 1), bounds).astype(int).tolist()
+    return left, top, right, bottom
 
 
 def draw_template(template: Template) -> npt.NDArray[np.uint8]:

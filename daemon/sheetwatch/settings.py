@@ -30,6 +30,8 @@ _RANGES: dict[Place, tuple[float, float]] = {
     ("rolling", "max_rows"): (1, 1_048_575),
     ("retention", "archive_days"): (0, 36_500),
     ("retention", "ledger_days"): (0, 36_500),
+    ("web", "undo_s"): (0, 3_600),
+    ("web", "audit_share"): (0, 1),
 }
 _FOLDERS = ("results", "archive", "review", "state", "model")
 _FOLDER_LISTS = ("inbox", "templates")
@@ -111,6 +113,9 @@ def _absolute(document: Document, settings: Settings) -> Settings:
         if len(set(folders)) < len(folders):
             document.fail((name,), "names the same folder twice", "remove one of the two")
         paths[name] = folders
+    if (password_file := settings.web.password_file) is not None:
+        place: Place = ("web", "password_file")
+        paths["web"] = dataclasses.replace(settings.web, password_file=_resolve(document, place, password_file))
     return dataclasses.replace(settings, **paths)
 
 

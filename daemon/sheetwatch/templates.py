@@ -28,6 +28,8 @@ from sheetwatch.strict import Document, Place, convert, load_yaml, suggest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
+    import numpy.typing as npt
 
 _TEMPLATE_NAME = re.compile(r"[a-z0-9-]+")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -90,24 +92,51 @@ def load_template(path: Path | str) -> Template:
 
     Raises ConfigError that names the file, the line, the place, the reason and the mend.
     """
-    file = template_file(Path(path))
-    document = load_yaml(file)
+    document = load_yaml(template_file(Path(path)))
+    entry = _entry(document)
+    reference, reference_bytes = _load_reference(document, entry.reference)
+    return _template(document, entry, reference.grey, reference_bytes)
+
+
+def load_outline(path: Path | str) -> Template:
+    """As `load_template`, but without its picture, so without a decoder: `reference` is empty.
+
+    For programs that only ask which values a form allows. Boxes are not checked against the picture.
+    """
+    import numpy as np  # noqa: PLC0415 - this module is loaded where numpy is not needed
+
+    document = load_yaml(template_file(Path(path)))
+    entry = _entry(document)
+    reference = document.path.parent / entry.reference
+    try:
+        reference_bytes = reference.read_bytes()
+    except OSError as error:
+        document.fail(("reference",), f"{reference} cannot be read: {error.strerror}", "check the file and its rights")
+    return _template(document, entry, np.zeros((0, 0), np.uint8), reference_bytes)
+
+
+def _entry(document: Document) -> _File:
+    """What stands in the file, before its parts are held against each other."""
     if not isinstance(document.data, dict) or not document.data:
         document.fail((), "holds no template", "write at least name, reference and fields")
     entry = convert(document, _File)
     _check_name(document, ("name",), entry.name, _TEMPLATE_NAME, "a-z, 0-9 and -")
-    reference, reference_bytes = _load_reference(document, entry.reference)
-    fields = _fields(document, entry, reference.grey.shape)
+    return entry
+
+
+def _template(document: Document, entry: _File, reference: npt.NDArray[np.uint8], reference_bytes: bytes) -> Template:
+    """The template. An empty reference says nothing about the boxes."""
+    fields = _fields(document, entry, reference.shape if reference.size else None)
     if entry.key is not None:
         _check_field_exists(document, ("key",), entry.key, fields)
     return Template(
         name=entry.name,
         title=entry.title or entry.name,
-        reference=reference.grey,
+        reference=reference,
         fields=fields,
         checks=tuple(_check(document, index, check, fields) for index, check in enumerate(entry.checks)),
         key=entry.key,
-        revision=hashlib.sha256(file.read_bytes() + reference_bytes).hexdigest()[:12],
+        revision=hashlib.sha256(document.path.read_bytes() + reference_bytes).hexdigest()[:12],
     )
 
 
@@ -193,7 +222,7 @@ def _load_reference(document: Document, name: str) -> tuple[Page, bytes]:
     return page, data
 
 
-def _fields(document: Document, entry: _File, shape: tuple[int, ...]) -> tuple[Field, ...]:
+def _fields(document: Document, entry: _File, shape: tuple[int, ...] | None) -> tuple[Field, ...]:
     if not 0 < len(entry.fields) <= _MOST_FIELDS:
         document.fail(("fields",), f"there are {len(entry.fields)} fields", f"write 1 to {_MOST_FIELDS}")
     fields: list[Field] = []
@@ -205,7 +234,7 @@ def _fields(document: Document, entry: _File, shape: tuple[int, ...]) -> tuple[F
     return tuple(fields)
 
 
-def _field(document: Document, place: Place, item: _FieldEntry, shape: tuple[int, ...]) -> Field:
+def _field(document: Document, place: Place, item: _FieldEntry, shape: tuple[int, ...] | None) -> Field:
     _check_name(document, (*place, "name"), item.name, _FIELD_NAME, "a letter a-z, then a-z, 0-9 and _")
     if item.name in _RESERVED:
         document.fail((*place, "name"), f"{item.name!r} is a column of every CSV already", "choose another name")
@@ -225,12 +254,12 @@ def _field(document: Document, place: Place, item: _FieldEntry, shape: tuple[int
     )
 
 
-def _box(document: Document, place: Place, values: tuple[int, int, int, int], shape: tuple[int, ...]) -> Box:
+def _box(document: Document, place: Place, values: tuple[int, int, int, int], shape: tuple[int, ...] | None) -> Box:
     left, top, width, height = values
     box = Box(left=left, top=top, width=width, height=height)
     if min(width, height) < 4:
         document.fail(place, f"is {width} x {height} px, too small to write in", "write [left, top, width, height]")
-    if min(left, top) < 0 or box.right > shape[1] or box.bottom > shape[0]:
+    if shape is not None and (min(left, top) < 0 or box.right > shape[1] or box.bottom > shape[0]):
         reason = f"reaches to ({box.right}, {box.bottom}), outside the reference of {shape[1]} x {shape[0]} px"
         document.fail(place, reason, "write [left, top, width, height] in reference pixels")
     return box

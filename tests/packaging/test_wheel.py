@@ -35,6 +35,7 @@ def test_the_wheel_carries_what_the_daemon_needs(wheel: Path) -> None:
     assert "sheetwatch/_shipped/config/sheetwatch.yaml" in names
     assert "sheetwatch/_shipped/config/templates/answer-book/reference.png" in names
     assert "sheetwatch/py.typed" in names
+    assert {"sheetwatch/web/templates/review.html", "sheetwatch/web/static/review.js"} <= names
 
 
 def test_the_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ _COMMANDS = {
     "check": "check configuration, templates, model and folders",
     "status": "show the accounting, the queue and the last sheets",
     "review": "list, show, correct or discard the pages that need a person",
+    "web": "serve the operator's pages: review, today, results",
     "export": "write the accepted rows again, as CSV or XLSX",
     "train": "train a model from a recipe",
     "evaluate": "measure a model on handwriting it never saw",

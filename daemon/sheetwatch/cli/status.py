@@ -51,6 +51,7 @@ def _as_json(report: StatusReport) -> dict[str, Any]:
             "review": counts.review,
             "dropped": counts.dropped,
             "in_work": counts.in_work,
+            "decided": counts.decided,
             "dropped_by": dict(counts.dropped_by),
             "balanced": counts.balanced,
         },
@@ -83,6 +84,8 @@ def _print(report: StatusReport) -> None:
     balance = f"{counts.rows} rows + {counts.review} review + {counts.dropped} dropped + {counts.in_work} in work"
     sign = "=" if counts.balanced else "IS NOT"
     console.print(f"Pages:  {counts.pages_in} in {sign} {balance}", markup=False)
+    if counts.decided:
+        console.print(f"        review: {counts.decided} decided on the operator's pages, to be carried out shortly")
     if counts.dropped_by:
         dropped = ", ".join(f"{count} {cause}" for cause, count in sorted(counts.dropped_by.items()))
         console.print(f"        dropped: {dropped}", markup=False)

@@ -14,9 +14,11 @@ import os
 import stat
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sheetwatch.files import (
+    exchange,
     fsync,
     fsync_folder,
     is_taken,
@@ -90,6 +92,44 @@ def deliver(path: Path, known: Known, lines: Sequence[str]) -> Delivered:
         fsync_folder(path.parent)  # who put the file there may have been killed before its name was on the disk
         return done
     return _make(path, base + new, Surprise.ALTERED)
+
+
+def rewrite(path: Path, before: bytes, after: bytes) -> Delivered | None:
+    """Put other content in the place of a file that is, byte for byte, as it was delivered. None: it is not.
+
+    A file that was made so already, by a process that was killed, is taken as made. Raises OSError.
+    """
+    try:
+        seen, found = _read(path, max(len(before), len(after)))
+    except FileNotFoundError:
+        return None
+    if found == after:
+        fsync_folder(path.parent)  # its name may be on no disk yet
+        return Delivered(size_bytes=len(after), fingerprint=seen)
+    if found != before:
+        return None
+    try:
+        status = write_atomically(path, after, partial(_put_instead, seen))
+    except _SavedMeanwhile:
+        return None
+    return Delivered(size_bytes=len(after), fingerprint=_fingerprint(status))
+
+
+class _SavedMeanwhile(Exception):  # noqa: N818 - somebody's edit, not an error
+    """The file is no longer the one that was compared."""
+
+
+def _put_instead(seen: str, temporary: Path, path: Path) -> None:
+    """Swap the two, and look at what came out: where somebody saved meanwhile, theirs goes back."""
+    if not exchange(temporary, path):
+        if _fingerprint(path.lstat()) != seen:
+            raise _SavedMeanwhile
+        temporary.replace(path)
+        return
+    if _fingerprint(temporary.lstat()) != seen:
+        exchange(temporary, path)
+        raise _SavedMeanwhile
+    temporary.unlink()
 
 
 def _read(path: Path, longest_bytes: int) -> tuple[str, bytes | None]:

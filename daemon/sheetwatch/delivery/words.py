@@ -67,7 +67,7 @@ def answered_too_late(stem: str, kept: str, why: str) -> str:
     return _late_text(
         f"{_whole(kept)} came too late: the page {_whole(stem)} was {why}.",
         "If that decision is right, delete this text and the answer. If it is wrong, settle it with whoever decided, "
-        "and correct the row where it is used: Sheetwatch does not change a row that it has written.",
+        "and correct the row on the operator's pages, under Results.",
     )
 
 

@@ -8,7 +8,7 @@ from sheetwatch.domain.errors import (
     SheetwatchError,
     UsageError,
 )
-from sheetwatch.domain.reading import Alignment, Alternative, Page, PageReading, Reading, State
+from sheetwatch.domain.reading import Alignment, Alternative, Page, PageReading, Reading, SheetPicture, State
 from sheetwatch.domain.settings import (
     Accept,
     Limits,
@@ -18,6 +18,7 @@ from sheetwatch.domain.settings import (
     Rolling,
     Settings,
     Watch,
+    Web,
 )
 from sheetwatch.domain.spotted import Digit, Line, Number, Spotted
 from sheetwatch.domain.template import BestOf, Box, Field, FieldKind, Roster, SumCheck, Template
@@ -51,6 +52,7 @@ __all__ = [
     "Roster",
     "ScanError",
     "Settings",
+    "SheetPicture",
     "SheetwatchError",
     "Spotted",
     "State",
@@ -59,6 +61,7 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Watch",
+    "Web",
     "canonical_number",
     "parse_number",
 ]

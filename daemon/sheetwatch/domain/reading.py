@@ -83,6 +83,20 @@ class Alignment:
     turned_deg: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetPicture:
+    """The sheet alone, as a file, for the operator's pages: laid onto its template where one fits.
+
+    `name`: of the JPEG in the scan's work folder. `boxes`: left, top, right and bottom of each field in its pixels, in
+    template order; none where no template fits.
+    """
+
+    name: str
+    width_px: int
+    height_px: int
+    boxes: tuple[tuple[int, int, int, int], ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PageReading:
     """Everything that one page says: the result of `read_page`.

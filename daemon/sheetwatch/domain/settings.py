@@ -74,6 +74,23 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """The operator's pages. Beyond this machine only with a password, or where `behind_proxy` says who asks for one.
+
+    `listen`: HOST:PORT. `hosts`: names, besides this machine's own, under which browsers ask for the pages. `undo_s`:
+    how long a decision may be undone before it is carried out. `audit_share`: of the accepted sheets, shown to a person
+    without their values.
+    """
+
+    listen: str = "127.0.0.1:8765"
+    password_file: Path | None = None
+    behind_proxy: bool = False
+    hosts: tuple[str, ...] = ()
+    undo_s: float = 30.0
+    audit_share: float = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The whole of sheetwatch.yaml."""
 
@@ -94,3 +111,4 @@ class Settings:
     rolling: Rolling = field(default_factory=Rolling)
     retention: Retention = field(default_factory=Retention)
     log: Log = field(default_factory=Log)
+    web: Web = field(default_factory=Web)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sheetwatch.ledger import held
+from sheetwatch.ledger.corrections import add
 from sheetwatch.ledger.records import Decider, Form, NewRow, PageFacts, WorkPage
 from sheetwatch.ledger.scans import decode_problem, drop_page, settle_scans_of
 
@@ -59,11 +61,11 @@ def count_attempt(tx: Transaction, page: int) -> None:
 
 
 def key_holder(tx: Transaction, template: str, key_value: str) -> str | None:
-    """The sheet whose row has this key value already."""
+    """The sheet whose row has this key value already, or is about to have it: its decision is held."""
     row = tx.execute(
         "SELECT sheet_id FROM pages WHERE template = ? AND key_value = ? AND state = 'row'", (template, key_value)
     ).fetchone()
-    return None if row is None else str(row[0])
+    return held.key_holder(tx, template, key_value) if row is None else str(row[0])
 
 
 def record_row(tx: Transaction, page: int, facts: PageFacts, row: NewRow, *, max_rows: int, at: datetime) -> str:
@@ -107,11 +109,7 @@ def correct(
         "UPDATE pages SET template = ?, template_revision = ?, decided_at = ? WHERE id = ?",
         (form.name, form.revision, who.at.isoformat(), page),
     )
-    tx.executemany(
-        "INSERT INTO corrections (page, field, was, became, corrected_at, corrected_by, via)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(page, item.field, item.was, item.became, who.at.isoformat(), who.by, who.via) for item in corrections],
-    )
+    add(tx, page, corrections, who)
     name = _add_row(tx, page, row, max_rows)
     settle_scans_of(tx, page)
     return name
@@ -128,7 +126,8 @@ def _record_facts(tx: Transaction, page: int, facts: PageFacts, at: datetime) ->
         _record_form(tx, facts.form)
     tx.execute(
         "UPDATE pages SET decided_at = ?, template = ?, template_revision = ?, model = ?, program = ?, reasons = ?,"
-        " readings = ?, alignment = ?, picture = ?, image = ?, elapsed_ms = ? WHERE id = ? AND state = 'work'",
+        " readings = ?, alignment = ?, picture = ?, image = ?, sheet = ?, elapsed_ms = ?"
+        " WHERE id = ? AND state = 'work'",
         (
             at.isoformat(),
             facts.form and facts.form.name,
@@ -140,6 +139,7 @@ def _record_facts(tx: Transaction, page: int, facts: PageFacts, at: datetime) ->
             msgspec.json.encode(facts.alignment).decode() if facts.alignment else None,
             facts.picture,
             facts.image,
+            msgspec.json.encode(facts.sheet).decode() if facts.sheet else None,
             facts.elapsed_ms,
             page,
         ),

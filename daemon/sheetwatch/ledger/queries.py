@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sheetwatch.domain import Reading, Reason
+from sheetwatch.ledger import held
 from sheetwatch.ledger.records import Accounting, Form, Owed, PageState, SheetLine
 from sheetwatch.ledger.reviews import waiting_reviews
 
@@ -30,6 +31,7 @@ def accounting(ledger: Ledger) -> Accounting:
         dropped_by = dict(
             tx.execute("SELECT drop_cause, count(*) FROM pages WHERE state = 'dropped' GROUP BY drop_cause").fetchall()
         )
+        decided = held.count(tx)
         (rows,) = tx.execute("SELECT coalesce(sum(row_count), 0) FROM csv_files").fetchone()
     return Accounting(
         pages_in=pages_in,
@@ -38,6 +40,7 @@ def accounting(ledger: Ledger) -> Accounting:
         dropped=states.get("dropped", 0),
         in_work=states.get("work", 0),
         dropped_by=dropped_by,
+        decided=decided,
     )
 
 
@@ -46,7 +49,7 @@ def owed(ledger: Ledger) -> Owed:
     with ledger.reading() as tx:
         return Owed(
             claims=_count(tx, "scans WHERE state = 'claiming'"),
-            rows=_count(tx, "rows WHERE delivered = 0"),
+            rows=_count(tx, "rows WHERE delivered = 0") + _corrections_owed(tx),
             reviews=_count(tx, "reviews WHERE state IN ('opening', 'closing')"),
             archive=_count(tx, "scans WHERE state = 'settled'"),
         )
@@ -55,6 +58,13 @@ def owed(ledger: Ledger) -> Owed:
 def _count(tx: Transaction, what: str) -> int:
     (count,) = tx.execute(f"SELECT count(*) FROM {what}").fetchone()  # noqa: S608 - constants of this module
     return int(count)
+
+
+def _corrections_owed(tx: Transaction) -> int:
+    """Rows that stand in their CSV as they were; none in a ledger that an older program made."""
+    if not _count(tx, "pragma_table_info('rows') WHERE name = 'written'"):
+        return 0
+    return _count(tx, "rows WHERE written IS NOT NULL")
 
 
 def open_reviews(ledger: Ledger) -> list[OpenReview]:
@@ -66,7 +76,8 @@ def open_reviews(ledger: Ledger) -> list[OpenReview]:
 _SHEETS = (
     "SELECT pages.*, scans.name AS source_name, csv_files.name AS csv_name,"
     " (SELECT stem FROM reviews WHERE reviews.page = pages.id ORDER BY reviews.id DESC LIMIT 1) AS stem,"
-    " EXISTS (SELECT 1 FROM reviews WHERE reviews.page = pages.id AND resolution = 'corrected') AS corrected"
+    " EXISTS (SELECT 1 FROM reviews WHERE reviews.page = pages.id AND resolution = 'corrected')"
+    " OR EXISTS (SELECT 1 FROM corrections WHERE corrections.page = pages.id) AS corrected"
     " FROM pages JOIN scans ON scans.id = pages.scan LEFT JOIN rows ON rows.page = pages.id"
     " LEFT JOIN csv_files ON csv_files.id = rows.csv_file"
 )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date  # noqa: TC003 - as below
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sheetwatch.domain import Field, Reading, Reason  # noqa: TC001 - msgspec and dataclass users resolve them
+from sheetwatch.domain import Field, Reading, Reason, SheetPicture  # noqa: TC001 - msgspec and dataclass users resolve them
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date, datetime
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -135,6 +136,7 @@ class PageFacts:
     alignment: AlignmentSummary | None = None
     picture: str | None = None
     image: str | None = None
+    sheet: SheetPicture | None = None
     elapsed_ms: float = 0.0
 
 
@@ -198,10 +200,24 @@ class OpenReview:
     model: str
     picture: str | None
     image: str | None
+    sheet: SheetPicture | None
     page_name: str | None
     page_sha256: str | None
     sheet_sha256: str | None
     problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingLine:
+    """A page in review for a listing."""
+
+    review: int
+    stem: str
+    opened_at: datetime
+    source_name: str
+    page_index: int
+    template: str | None
+    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +267,7 @@ class CsvFile:
 
     csv_file: int
     name: str
+    day: str
     header: str
     delivered_bytes: int
     fingerprint: str | None
@@ -258,7 +275,10 @@ class CsvFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounting:
-    """Promise 1: pages in = rows + review + dropped + in work. `dropped_by` splits the dropped by cause."""
+    """Promise 1: pages in = rows + review + dropped + in work. `dropped_by` splits the dropped by cause.
+
+    `decided`: so many of those in review are decided, which may be undone before it is carried out.
+    """
 
     pages_in: int
     rows: int
@@ -266,6 +286,7 @@ class Accounting:
     dropped: int
     in_work: int
     dropped_by: Mapping[str, int]
+    decided: int = 0
 
     @property
     def balanced(self) -> bool:

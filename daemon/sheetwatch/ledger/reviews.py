@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sheetwatch.domain import LedgerError, Reading, Reason, UsageError
-from sheetwatch.ledger.records import Form, OpenReview, ReviewFiles, ReviewState
+from sheetwatch.domain import LedgerError, Reading, Reason, SheetPicture, UsageError
+from sheetwatch.ledger import held
+from sheetwatch.ledger.records import Form, OpenReview, ReviewFiles, ReviewState, WaitingLine
 from sheetwatch.ledger.scans import close_review
 
 if TYPE_CHECKING:
@@ -17,9 +18,15 @@ if TYPE_CHECKING:
     from sheetwatch.ledger.records import Decider, Resolution
     from sheetwatch.ledger.store import Transaction
 
+# Those that a person must decide, and nobody has.
+_WAITING = (
+    "reviews.state IN ('opening', 'open') AND NOT EXISTS"
+    " (SELECT 1 FROM decisions WHERE decisions.review = reviews.id AND decisions.state = 'waiting')"
+)
 _REVIEWS = (
     "SELECT reviews.*, pages.sheet_id, pages.page AS page_index, pages.reasons, pages.readings, pages.model,"
-    " pages.picture, pages.image, files.scan_id AS folder, files.suffix, files.page_count, scans.name AS source_name,"
+    " pages.picture, pages.image, pages.sheet, files.scan_id AS folder,"
+    " files.suffix, files.page_count, scans.name AS source_name,"
     " forms.form FROM reviews JOIN pages ON pages.id = reviews.page JOIN scans ON scans.id = pages.scan"
     " JOIN scans AS files ON files.id = pages.read_from"
     " LEFT JOIN forms ON forms.template = pages.template AND forms.revision = pages.template_revision"
@@ -28,7 +35,7 @@ _REVIEWS = (
 
 def waiting_reviews(tx: Transaction) -> list[OpenReview]:
     """Every page in review, longest waiting first."""
-    rows = tx.execute(f"{_REVIEWS} WHERE reviews.state IN ('opening', 'open') ORDER BY reviews.id")
+    rows = tx.execute(f"{_REVIEWS} WHERE {_WAITING} ORDER BY reviews.id")
     return [_review(row) for row in rows]
 
 
@@ -45,9 +52,42 @@ def open_files(tx: Transaction) -> list[ReviewFiles]:
 
 
 def find_review(tx: Transaction, stem: str) -> OpenReview | None:
-    """The page in review with this stem."""
+    """The page in review with this stem, even if its decision is held."""
     row = tx.execute(f"{_REVIEWS} WHERE reviews.stem = ? AND reviews.state IN ('opening', 'open')", (stem,)).fetchone()
     return None if row is None else _review(row)
+
+
+def find_numbered(tx: Transaction, number: int) -> OpenReview | None:
+    """The stay in review with this number, while it waits for a decision."""
+    row = tx.execute(f"{_REVIEWS} WHERE reviews.id = ? AND {_WAITING}", (number,)).fetchone()
+    return None if row is None else _review(row)
+
+
+def numbered_in_words(tx: Transaction, number: int) -> str:
+    """What became of a stay in review that was decided, in words."""
+    row = tx.execute("SELECT * FROM reviews WHERE id = ?", (number,)).fetchone()
+    return "there is no such page in review" if row is None else f"{row['stem']}: {_decision(tx, row)}"
+
+
+def waiting_lines(tx: Transaction) -> list[WaitingLine]:
+    """Every page in review, longest waiting first, without what was read on it: this is looked through often."""
+    rows = tx.execute(
+        "SELECT reviews.id, reviews.stem, reviews.opened_at, pages.page, pages.template, pages.reasons, scans.name"  # noqa: S608 - constants
+        " FROM reviews JOIN pages ON pages.id = reviews.page JOIN scans ON scans.id = pages.scan"
+        f" WHERE {_WAITING} ORDER BY reviews.id"
+    )
+    return [
+        WaitingLine(
+            review=row["id"],
+            stem=row["stem"],
+            opened_at=datetime.fromisoformat(row["opened_at"]),
+            source_name=row["name"],
+            page_index=row["page"],
+            template=row["template"],
+            reasons=msgspec.json.decode(row["reasons"], type=tuple[Reason, ...]),
+        )
+        for row in rows
+    ]
 
 
 def find_by_content(tx: Transaction, sha256: str | None) -> list[OpenReview]:
@@ -109,19 +149,25 @@ def decided_already(tx: Transaction, stem: str) -> str:
     row = tx.execute("SELECT * FROM reviews WHERE stem = ? ORDER BY id DESC LIMIT 1", (stem,)).fetchone()
     if row is None:
         return "there is no such page in review; see: sheetwatch review list"
-    if row["resolution"] is None:
-        raise LedgerError(f"{stem}: the review is open, but could not be closed; please report it")
-    return _decision(row)
+    return _decision(tx, row)
 
 
 def decision_in_words(tx: Transaction, review: int) -> str:
     """Who decided a page on one of its stays in review, how and when, in words."""
-    return _decision(tx.execute("SELECT * FROM reviews WHERE id = ?", (review,)).fetchone())
+    return _decision(tx, tx.execute("SELECT * FROM reviews WHERE id = ?", (review,)).fetchone())
 
 
-def _decision(row: sqlite3.Row) -> str:
-    at = datetime.fromisoformat(row["closed_at"]).astimezone()
-    return f"already {row['resolution']} by {row['decided_by']} on {at:%Y-%m-%d at %H:%M:%S}"
+def _decision(tx: Transaction, row: sqlite3.Row) -> str:
+    if row["resolution"] is not None:
+        return _in_words(row["resolution"], row["decided_by"], row["closed_at"])
+    decision = held.held_row(tx, row["id"])
+    if decision is None:
+        raise LedgerError(f"{row['stem']}: the review is open, but could not be closed; please report it")
+    return _in_words(decision["resolution"], f"{decision['decided_by']}, {decision['via']}", decision["decided_at"])
+
+
+def _in_words(resolution: str, by: str, at: str) -> str:
+    return f"already {resolution} by {by} on {datetime.fromisoformat(at).astimezone():%Y-%m-%d at %H:%M:%S}"
 
 
 def closed(tx: Transaction, review: int) -> None:
@@ -148,6 +194,7 @@ def _review(row: sqlite3.Row) -> OpenReview:
         model=row["model"] or "",
         picture=row["picture"],
         image=row["image"],
+        sheet=None if row["sheet"] is None else msgspec.json.decode(row["sheet"], type=SheetPicture),
         page_name=row["page_name"],
         page_sha256=row["page_sha256"],
         sheet_sha256=row["sheet_sha256"],

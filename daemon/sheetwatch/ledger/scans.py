@@ -117,7 +117,7 @@ def _bring_back(tx: Transaction, row: sqlite3.Row, at: datetime) -> bool:
         )
         return False
     tx.execute(
-        "UPDATE pages SET state = 'work', attempts = 0, read_from = ?1, picture = NULL, image = NULL,"
+        "UPDATE pages SET state = 'work', attempts = 0, read_from = ?1, picture = NULL, image = NULL, sheet = NULL,"
         " read_page = CASE WHEN ?2 > 1 THEN page ELSE 0 END WHERE id = ?3",
         (row["id"], row["page_count"], page),
     )
@@ -153,10 +153,11 @@ def drop_page(tx: Transaction, page: int, cause: DropCause, at: datetime) -> Non
 
 
 def close_review(tx: Transaction, page: int, resolution: Resolution, *, by: str, at: datetime) -> bool:
-    """Decide a page's review; its files are owed their removal. False when it is decided already."""
+    """Decide a page's review; its files are owed their removal. False when it is decided already, or held."""
     cursor = tx.execute(
         "UPDATE reviews SET state = 'closing', resolution = ?, decided_by = ?, closed_at = ?"
-        " WHERE page = ? AND state IN ('opening', 'open')",
+        " WHERE page = ? AND state IN ('opening', 'open') AND NOT EXISTS"
+        " (SELECT 1 FROM decisions WHERE decisions.review = reviews.id AND decisions.state = 'waiting')",
         (resolution, by, at.isoformat(), page),
     )
     return cursor.rowcount == 1

@@ -119,6 +119,44 @@ CREATE TABLE corrections (
 CREATE INDEX corrections_page ON corrections (page);
 """
 
+# Columns that came later: table, name, type. A program that does not know them never asks for them, so a ledger made
+# before them gets them when it is opened for writing, and keeps its version.
+COLUMNS = (
+    ("pages", "sheet", "TEXT"),  # the picture of the sheet alone, as JSON
+    ("rows", "written", "TEXT"),  # the line that stands in the CSV still, where the row was corrected since
+)
+
+# Tables that came later, for the same reason.
+TABLES = """
+CREATE TABLE IF NOT EXISTS decisions (  -- of the operator's pages, which may be undone before they are carried out
+    id INTEGER PRIMARY KEY,
+    review INTEGER NOT NULL REFERENCES reviews (id),
+    resolution TEXT NOT NULL CHECK (resolution IN ('corrected', 'discarded')),
+    answer TEXT NOT NULL,              -- the row, or why there is none, as JSON
+    decided_at TEXT NOT NULL,
+    decided_by TEXT NOT NULL,
+    via TEXT NOT NULL,
+    due_at TEXT NOT NULL,              -- from when on it is carried out
+    state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'done', 'undone')),
+    ended_at TEXT CHECK ((state = 'waiting') = (ended_at IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS decisions_waiting ON decisions (review) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS decisions_reviews ON decisions (review);
+
+CREATE TABLE IF NOT EXISTS audits (     -- values of accepted rows that a person typed without seeing them
+    id INTEGER PRIMARY KEY,
+    page INTEGER NOT NULL REFERENCES pages (id),
+    field TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    row_said TEXT NOT NULL,
+    answered TEXT NOT NULL,
+    verdict TEXT NOT NULL CHECK (verdict IN ('same', 'open', 'row', 'answer')),  -- who was right
+    audited_at TEXT NOT NULL,
+    audited_by TEXT NOT NULL,
+    UNIQUE (page, field)
+) STRICT;
+"""
+
 # What a reference leads from is looked for whenever a row is deleted; without these, forgetting old scans would look
 # through every scan and page for each of them. They change nothing that a program can see, so a ledger made before
 # them gets them when it is opened, and keeps its version.
@@ -128,6 +166,7 @@ CREATE INDEX IF NOT EXISTS scans_replacing ON scans (replaces_page) WHERE replac
 CREATE INDEX IF NOT EXISTS scans_archive_names ON scans (archived_as) WHERE archived_as IS NOT NULL;
 CREATE INDEX IF NOT EXISTS pages_files ON pages (read_from);
 CREATE INDEX IF NOT EXISTS reviews_pages ON reviews (page);
+CREATE INDEX IF NOT EXISTS rows_rewritten ON rows (csv_file) WHERE written IS NOT NULL;
 CREATE INDEX IF NOT EXISTS csv_files_days ON csv_files (day);
 -- For the accounting, which counts everything:
 CREATE INDEX IF NOT EXISTS scans_counted ON scans (state, page_count) WHERE returns_page IS NULL;

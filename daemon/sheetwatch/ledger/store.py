@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sheetwatch.domain import EnvironmentFault, LedgerError
 from sheetwatch.files import DurabilityError, fsync_folder, make_folder, write_anew
-from sheetwatch.ledger.schema import APPLICATION_ID, INDEXES, SCHEMA, VERSION
+from sheetwatch.ledger.schema import APPLICATION_ID, COLUMNS, INDEXES, SCHEMA, TABLES, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -230,7 +230,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if not application:
         _create(connection, path)
     _check_version(connection, path)
-    connection.executescript(INDEXES)
+    _add_columns(connection)
+    connection.executescript(TABLES + INDEXES)
 
 
 def _write_log_anew(connection: sqlite3.Connection, path: Path) -> None:
@@ -244,6 +245,25 @@ def _write_log_anew(connection: sqlite3.Connection, path: Path) -> None:
         write_anew(path.with_name(f"{path.name}-wal"))
     finally:
         connection.execute("ROLLBACK")
+
+
+def _add_columns(connection: sqlite3.Connection) -> None:
+    """What an older ledger lacks. Two processes may open it at once: looked again under the lock."""
+    if not _missing_columns(connection):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for table, name, kind in _missing_columns(connection):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
+    connection.execute("COMMIT")
+
+
+def _missing_columns(connection: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    known = {table: _column_names(connection, table) for table, _, _ in COLUMNS}
+    return [(table, name, kind) for table, name, kind in COLUMNS if name not in known[table]]
+
+
+def _column_names(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:

@@ -12,7 +12,7 @@ from sheetwatch.domain import SheetwatchError, UsageError
 from sheetwatch.files import sha256_of
 from sheetwatch.intake.listing import Seen, is_temporary
 from sheetwatch.intake.tracker import Tracker
-from sheetwatch.ledger import OpenReview, reviews
+from sheetwatch.ledger import OpenReview, held, reviews
 from sheetwatch.ledger.records import Decider, ReviewFiles
 from sheetwatch.names import plain_text
 from sheetwatch.service import decisions, late_answers
@@ -72,6 +72,10 @@ class Answers:
         stem = plain_text(seen.path.name.removesuffix(review_folder.SHEET))
         with self._site.ledger.reading() as tx:
             review, closed = reviews.find_review(tx, stem), reviews.closed_with_stem(tx, stem)
+            is_held = review is not None and held.is_held(tx, review.review)
+        if is_held:  # too late for this answer, unless that decision is undone
+            self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
+            return
         try:
             if review is not None:
                 self._take_one(seen.path, review)

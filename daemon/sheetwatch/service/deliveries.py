@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -12,7 +13,7 @@ from sheetwatch.delivery.words import ReviewNote, review_text
 from sheetwatch.files import make_folder, remove_folder, written_ns
 from sheetwatch.intake.folders import Root
 from sheetwatch.ledger import CsvFile, OpenReview, retention, reviews, rows, scans
-from sheetwatch.service import late_answers
+from sheetwatch.service import decisions, late_answers
 from sheetwatch.service.clock import local_day
 from sheetwatch.service.site import PROGRAM, Site
 
@@ -45,10 +46,15 @@ class Deliveries:
         self._archive = Root.of("archive", settings.archive)
 
     def everything(self) -> None:
-        """All that is owed."""
+        """All that is owed, or due, but for corrections."""
+        self.carry_out_decisions()
         self.deliver_rows()
         self.deliver_reviews()
         self.archive_scans()
+
+    def carry_out_decisions(self) -> bool:
+        """Carry out what was decided on the operator's pages, and may not be undone any more."""
+        return decisions.carry_out_due(self._site)
 
     def deliver_rows(self) -> bool:
         """Append owed rows to their CSVs. Like the other stages, False when nothing is owed."""
@@ -58,6 +64,47 @@ class Deliveries:
             self._results.check()
             each(files, self._deliver_file)
         return bool(files)
+
+    def deliver_corrections(self) -> bool:
+        """Make CSVs again in which rows were corrected; left to the daemon, whose notices are seen.
+
+        After `deliver_rows`, which mends what a killed process left half appended: a file is then as it was
+        delivered, or somebody's edit.
+        """
+        with self._site.ledger.reading() as tx:
+            files = rows.files_with_corrected_rows(tx)
+        if files:
+            self._results.check()
+            each(files, self._correct_file)
+        return bool(files)
+
+    def _correct_file(self, file: CsvFile) -> None:
+        """Make a CSV again in which rows were corrected; one that somebody edited or moved is theirs."""
+        with self._site.ledger.reading() as tx:
+            lines = rows.delivered_rows(tx, file.csv_file)
+        before = "".join([file.header, *(line.before for line in lines)]).encode()
+        after = "".join([file.header, *(line.after for line in lines)]).encode()
+        done = rolling.rewrite(self._path(file), before, after)
+        if done is None:
+            self._leave_to_the_office(file)
+            return
+        changed = [line for line in lines if line.before != line.after]
+        with self._site.ledger.transaction() as tx:
+            rows.rewritten(tx, file.csv_file, changed, size_bytes=done.size_bytes, fingerprint=done.fingerprint)
+        self._site.log.info("csv_corrected", csv=file.name, rows=len(changed))
+
+    def _leave_to_the_office(self, file: CsvFile) -> None:
+        """Today's CSV is made again, as whenever somebody changed it; those of earlier days are left alone."""
+        with self._site.ledger.transaction() as tx:
+            rows.left_to_the_office(tx, file.csv_file)
+        if file.day == local_day(self._site.clock.now()).isoformat():
+            self._deliver_file(replace(file, fingerprint=None))
+            return
+        self._site.log.warning("csv_left_alone", csv=file.name, what="a row of it was corrected later")
+        self._notice(
+            f"a row of {file.name} was corrected later; the file was edited or moved, so it was left alone: "
+            "sheetwatch export has the row as it is now"
+        )
 
     def check_results(self) -> None:
         """Notice what was done to today's CSVs, and make them say again what they must."""
@@ -87,9 +134,7 @@ class Deliveries:
             lines = rows.owed_lines(tx, file.csv_file)
         done = rolling.deliver(self._path(file), self._known(file), lines)
         with self._site.ledger.transaction() as tx:
-            rows.delivered(
-                tx, file.csv_file, lines=len(lines), size_bytes=done.size_bytes, fingerprint=done.fingerprint
-            )
+            rows.delivered(tx, file.csv_file, lines, size_bytes=done.size_bytes, fingerprint=done.fingerprint)
         if lines:
             self._site.log.info("rows_delivered", csv=file.name, rows=len(lines))
         if done.surprise:

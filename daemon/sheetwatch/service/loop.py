@@ -185,7 +185,9 @@ class Service:
         self._voice.stopped()
 
     def _deliver(self) -> None:
+        self.faults.attempt("decisions", self.deliveries.carry_out_decisions)
         self.faults.attempt("results", self.deliveries.deliver_rows)
+        self.faults.attempt("results", self.deliveries.deliver_corrections)
         self.faults.attempt("review", self.deliveries.deliver_reviews)
         self.faults.attempt("archive", self.deliveries.archive_scans)
 

@@ -214,6 +214,7 @@ def _facts(outcome: PageOutcome, decision: AsRow | ForReview | Dropped) -> PageF
         alignment=_summary(outcome.reading.alignment) if outcome.reading.alignment else None,
         picture=outcome.picture,
         image=outcome.image,
+        sheet=outcome.sheet,
         elapsed_ms=outcome.elapsed_ms,
     )
 

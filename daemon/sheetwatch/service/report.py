@@ -38,20 +38,38 @@ class StatusReport:
         return not self.problems
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerReport:
+    """The part of a report that only the ledger tells."""
+
+    accounting: Accounting
+    owed: Owed
+    last: tuple[SheetLine, ...]
+
+    @classmethod
+    def of(cls, ledger: Ledger, *, last: int) -> LedgerReport:
+        """Look at an open ledger."""
+        return cls(accounting=accounting(ledger), owed=owed(ledger), last=tuple(last_sheets(ledger, last)))
+
+
 def report_of(settings: Settings, *, last: int) -> StatusReport:
     """Look at ledger, folders and daemon. Raises LedgerError when there is no ledger yet."""
+    with Ledger.open_for_reading(settings.state / LEDGER_NAME) as ledger:
+        return report_with(settings, LedgerReport.of(ledger, last=last))
+
+
+def report_with(settings: Settings, told: LedgerReport) -> StatusReport:
+    """Look at folders and daemon; the ledger was looked at before."""
     running = lock.is_held(settings.state)
     health = read_health(settings.state)
-    with Ledger.open_for_reading(settings.state / LEDGER_NAME) as ledger:
-        counts, debts = accounting(ledger), owed(ledger)
-        sheets = tuple(last_sheets(ledger, last))
+    counts, debts = told.accounting, told.owed
     faults = health.faults if health and running else ()
     return StatusReport(
         daemon=_daemon(health, running=running),
         accounting=counts,
         owed=debts,
         inbox_files=sum(_files_in(inbox) for inbox in settings.inbox),
-        last=sheets,
+        last=told.last,
         problems=(
             *faults,
             *_problems(settings, counts, debts, running=running),
@@ -73,7 +91,7 @@ def _problems(settings: Settings, counts: Accounting, debts: Owed, *, running: b
     problems = []
     if not counts.balanced:
         problems.append("the accounting does not balance; please report it, with a copy of the state folder")
-    if not running and (counts.in_work or not debts.nothing):
+    if not running and (counts.in_work or counts.decided or not debts.nothing):
         problems.append("work is left over and no daemon runs; start it: sheetwatch run")
     troubles = ((folder, _trouble(folder)) for _, folder in named_folders(settings))
     problems += [f"{folder} {trouble}" for folder, trouble in troubles if trouble]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from sheetwatch.domain import PageReading, Pages, Reason, ReasonCode, Spotted, Template, Verdict
+from sheetwatch.domain import PageReading, Pages, Reason, ReasonCode, SheetPicture, Spotted, Template, Verdict
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -48,13 +48,14 @@ class PageOutcome:
     """What a page says, and the files that were written beside its scan for the review folder.
 
     `template`: the one that fits, without its reference image and rosters. `picture`: the aligned sheet with its
-    boxes; `image`: the page alone, of a scan with several pages.
+    boxes; `image`: the page alone, of a scan with several pages; `sheet`: the sheet without anything drawn on it.
     """
 
     reading: PageReading
     template: Template | None = None
     picture: str | None = None
     image: str | None = None
+    sheet: SheetPicture | None = None
     drawn: bool = False
     elapsed_ms: float = 0.0
 

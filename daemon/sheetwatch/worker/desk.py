@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Self
 import cv2
 import numpy as np
 
-from sheetwatch.domain import PageReading, ReasonCode, ScanError, Settings, Template, Verdict
+from sheetwatch.domain import PageReading, ReasonCode, ScanError, Settings, SheetPicture, Template, Verdict
 from sheetwatch.files import write_atomically
-from sheetwatch.overlay import draw_overlay
+from sheetwatch.overlay import bare_sheet, draw_overlay
 from sheetwatch.pipeline import CellReader, read_page
 from sheetwatch.reader import load_reader
 from sheetwatch.templates import load_templates
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Picture = npt.NDArray[np.uint8]
+
+_JPEG_QUALITY = 85
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,15 +60,8 @@ class Desk:
         elapsed_ms = (time.perf_counter() - started_s) * 1000
         asks = task.draw or not (reading.verdict.accepted or is_dropped(reading.verdict, self.settings.pages))
         drawn = asks and task.pictures
-        picture, image = self._write_pictures(task, grey, reading) if drawn and grey is not None else (None, None)
-        return PageOutcome(
-            reading=reading,
-            template=self._form(reading),
-            picture=picture,
-            image=image,
-            drawn=drawn,
-            elapsed_ms=elapsed_ms,
-        )
+        outcome = PageOutcome(reading=reading, template=self._form(reading), drawn=drawn, elapsed_ms=elapsed_ms)
+        return self._with_pictures(outcome, task, grey) if drawn and grey is not None else outcome
 
     def _look(self, task: PageTask) -> tuple[Picture | None, PageReading]:
         """The page and what it says; without the page when it cannot be decoded."""
@@ -86,16 +81,25 @@ class Desk:
                 return replace(template, reference=np.zeros((0, 0), np.uint8), fields=fields)
         return None
 
-    def _write_pictures(self, task: PageTask, grey: Picture, reading: PageReading) -> tuple[str, str | None]:
-        """The picture, and the page alone when its scan has others; durable, because the ledger will name them."""
+    def _with_pictures(self, outcome: PageOutcome, task: PageTask, grey: Picture) -> PageOutcome:
+        """Write the pictures, and the page alone when its scan has others; durable: the ledger will name them."""
+        reading = outcome.reading
         template = next((one for one in self.templates if one.name == reading.template), None)
-        picture = f"page-{task.page:04d}.review.png"
+        stem = f"page-{task.page:04d}"
+        picture, image, sheet = f"{stem}.review.png", f"{stem}.png", f"{stem}.sheet.jpg"
         _write_png(task.scan_file.with_name(picture), draw_overlay(grey, template, reading))
+        bare = bare_sheet(grey, template, reading)
+        _write_jpeg(task.scan_file.with_name(sheet), bare.picture)
+        height_px, width_px = bare.picture.shape
+        outcome = replace(
+            outcome,
+            picture=picture,
+            sheet=SheetPicture(name=sheet, width_px=width_px, height_px=height_px, boxes=bare.boxes),
+        )
         if task.page_count == 1:
-            return picture, None
-        image = f"page-{task.page:04d}.png"
+            return outcome
         _write_png(task.scan_file.with_name(image), grey)
-        return picture, image
+        return replace(outcome, image=image)
 
 
 def _grey(scan: Scan, task: PageTask) -> Picture:
@@ -110,7 +114,14 @@ def _grey(scan: Scan, task: PageTask) -> Picture:
 
 
 def _write_png(path: Path, picture: Picture) -> None:
-    written, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    _write(path, *cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 3]))
+
+
+def _write_jpeg(path: Path, picture: Picture) -> None:
+    _write(path, *cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]))
+
+
+def _write(path: Path, written: bool, data: Picture) -> None:  # noqa: FBT001 - as OpenCV's encoder returns them
     if not written:
         raise MemoryError(f"{path.name} could not be encoded")
     write_atomically(path, data.tobytes())

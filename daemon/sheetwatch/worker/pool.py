@@ -125,13 +125,14 @@ def _hand_over(theirs: Future[T], ours: Future[T], timeout_s: float) -> None:
         try:
             result = theirs.result()
         except (Exception, CancelledError) as error:  # noqa: BLE001 - every end of a task is somebody's to handle
-            ours.set_exception(_in_our_words(error, timeout_s))
+            ours.set_exception(in_our_words(error, timeout_s))
         else:
             ours.set_result(result)
 
 
-def _in_our_words(error: BaseException, timeout_s: float) -> BaseException:
-    if isinstance(error, SheetwatchError) or _has_system_code(error):
+def in_our_words(error: BaseException, timeout_s: float) -> BaseException:
+    """What ended a task: an error of ours or of the system as it is, else what the scan did to its process."""
+    if isinstance(error, SheetwatchError | WorkerFailure) or _has_system_code(error):
         return error
     if isinstance(error, BrokenProcessPool | CancelledError):
         return EnvironmentFault("the worker processes were stopped from outside; they are started again")

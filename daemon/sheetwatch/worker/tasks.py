@@ -28,9 +28,7 @@ def initialise(settings: Settings, daemon_pid: int) -> None:
 
     What goes wrong is kept and raised by the first task: a worker that fails to start tells nobody why.
     """
-    _die_with(daemon_pid)
-    _limit(settings.limits.worker_memory_mb)
-    logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it says of files must not get into our log
+    confine(settings.limits.worker_memory_mb, daemon_pid)
     try:
         from sheetwatch.worker.desk import Desk  # noqa: PLC0415 - the daemon must not load OpenCV
 
@@ -41,14 +39,20 @@ def initialise(settings: Settings, daemon_pid: int) -> None:
 
 def initialise_spotting(settings: Settings, daemon_pid: int) -> None:
     """As `initialise`, for `spot`: without templates."""
-    _die_with(daemon_pid)
-    _limit(settings.limits.worker_memory_mb)
+    confine(settings.limits.worker_memory_mb, daemon_pid)
     try:
         from sheetwatch.worker.spot_desk import SpotDesk  # noqa: PLC0415 - as above
 
         _state[:] = [SpotDesk.set_up(settings)]
     except Exception as error:  # noqa: BLE001 - raised by the first task
         _state[:] = [error]
+
+
+def confine(memory_mb: int, parent_pid: int) -> None:
+    """Put the process under its limits: it ends with its parent, and does not outgrow its memory."""
+    _die_with(parent_pid)
+    _limit(memory_mb)
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it says of files must not get into our log
 
 
 def ready() -> tuple[str, ...]:

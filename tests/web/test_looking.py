@@ -1,0 +1,137 @@
+"""Today and results: what the ledger says, and nothing written by looking."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import openpyxl
+import pytest
+
+pytest.importorskip("flask", reason="the operator's pages are not installed here (pip install 'sheetwatch[web]')")
+
+from sheetwatch.domain import Web
+from sheetwatch.ledger.browse import RowSearch, find_rows
+from support.office import doubt, office_settings, row, sheet
+from web.painted import PaintingWorker, sheet_jpeg
+from web.web_office import WebOffice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def painted(tmp_path: Path) -> Iterator[WebOffice]:
+    with WebOffice(settings=replace(office_settings(tmp_path), web=Web(undo_s=0)), worker=PaintingWorker()) as office:
+        yield office
+
+
+def test_today_counts_what_came_in_and_adds_up(office: WebOffice) -> None:
+    office.drop("exam.jpg", sheet(row(1), row(2), doubt(3), "blank"))
+    office.settle()
+    text = office.operator().get("/").text
+    assert "4 in = 2 rows + 1 review + 1 dropped + 0 in work" in " ".join(text.split())
+    assert "18:00: " not in text
+    assert "2 rows, 1 in review, 1 dropped" in text, "the chart in words"
+    office.clock.at += timedelta(days=2)
+    text = " ".join(office.operator().get("/").text.split())
+    assert "0 in = 0 rows" in text
+    assert "Since the beginning: 4 in = 2 + 1 + 1 + 0" in text
+
+
+def test_who_polls_is_told_once_what_changed(office: WebOffice) -> None:
+    office.in_review(doubt(3))
+    ann = office.operator()
+    first = ann.get("/live")
+    assert first.status_code == 200
+    tag = {"If-None-Match": first.headers["ETag"]}
+    assert ann.get("/live", headers=tag).status_code == 304
+    office.drop("more.jpg", sheet(row(1)))
+    office.settle()
+    assert ann.get("/live", headers=tag).status_code == 200
+
+
+def test_looking_writes_nothing(office: WebOffice) -> None:
+    office.in_review(doubt(3))
+    ann = office.operator()
+    ann.get("/")
+    state = office.settings.state.parent
+    before = {path: path.stat().st_mtime_ns for path in state.rglob("*") if not path.name.endswith("-shm")}
+    for path in ("/", "/live", "/review/all", "/review/1", "/results/"):
+        ann.get(path)
+    assert {path: path.stat().st_mtime_ns for path in state.rglob("*") if not path.name.endswith("-shm")} == before
+
+
+def test_a_fault_of_the_environment_stands_on_the_first_page(office: WebOffice) -> None:
+    office.in_review(doubt(3))
+    shutil.rmtree(office.settings.archive, ignore_errors=True)
+    assert "is not there or cannot be read; mount it" in office.operator().get("/").text
+
+
+def test_rows_are_found_by_what_stands_in_them(office: WebOffice) -> None:
+    office.drop("room 3.jpg", sheet(*(row(number) for number in range(70))))
+    office.settle(40)
+    review = office.in_review(doubt(123), name="other_room.jpg")
+    ann = office.operator()
+    ann.post(f"/review/{review.review}/accept", {"v-q1": "8", "v-roll": "0123", "v-total": "7"})
+    assert ann.get("/results/?q=0123").text.count("<tr") == 2
+    assert ann.get("/results/?status=corrected").text.count("<tr") == 2
+    assert ann.get("/results/?status=auto").text.count("<tr") == 51, "fifty on a page"
+    assert ann.get("/results/?q=%25").text.count("No row fits") == 1, "a sign, not a pattern"
+    assert ann.get("/results/?q=r_room").text.count("<tr") == 2
+    older = ann.get("/results/").text.split("before=")[1].split('"')[0]
+    assert ann.get(f"/results/?before={older}").text.count("<tr") == 22
+    page = ann.get("/results/71").text
+    assert "7 to 8, ann" in page
+    assert ann.get("/results/999").status_code == 404
+
+
+def test_downloads_say_what_the_files_say(office: WebOffice) -> None:
+    office.drop("exam.jpg", sheet(row(1), row(2)))
+    office.settle()
+    ann = office.operator()
+    (file,) = office.settings.results.glob("*.csv")
+    answer = ann.get("/results/csv/1")
+    assert answer.text == file.read_text()
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{file.name}"'
+    book = openpyxl.load_workbook(io.BytesIO(ann.get("/results/xlsx?form=exam").data))
+    assert [cell.value for cell in book["exam"]["F"]] == ["roll", "0001", "0002"]
+    assert ann.get("/results/csv/9").status_code == 404
+    assert ann.get("/results/xlsx?form=../../etc").status_code == 404
+
+
+def test_the_picture_of_a_page_in_review_is_the_workers_own_file(painted: WebOffice) -> None:
+    review = painted.in_review(doubt(3))
+    ann = painted.operator()
+    page = ann.get(f"/review/{review.review}").text
+    assert f'<image href="/review/{review.review}/sheet.jpg"' in page
+    picture = ann.get(f"/review/{review.review}/sheet.jpg")
+    assert picture.content_type == "image/jpeg"
+    assert picture.data.startswith(b"\xff\xd8")
+    assert ann.get("/review/99/sheet.jpg").status_code == 404
+
+
+def test_a_row_shows_its_scan_from_the_archive(painted: WebOffice) -> None:
+    painted.drop("exam.jpg", sheet(row(1)))
+    painted.settle()
+    ann = painted.operator()
+    (scan,) = (path for path in painted.settings.archive.rglob("*") if path.is_file())
+    assert ann.get("/results/1/sheet.jpg").status_code == 404, "what cannot be decoded is no picture"
+    scan.write_bytes(sheet_jpeg({"roll": "0001"}))
+    assert ann.get("/results/1/sheet.jpg").data.startswith(b"\xff\xd8")
+    scan.unlink()
+    assert ann.get("/results/1/sheet.jpg").status_code == 200, "decoded once"
+
+
+def test_a_ledger_of_an_older_program_gains_what_is_missing(office: WebOffice) -> None:
+    office.in_review(doubt(3))
+    with office.ledger.transaction() as tx:
+        tx.execute("ALTER TABLE pages DROP COLUMN sheet")
+    office.restart()
+    assert office.operator().get("/review/1").status_code == 200
+    assert find_rows(office.ledger, RowSearch(), 5) == []
+    assert office.check().review == 1
