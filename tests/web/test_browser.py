@@ -25,6 +25,7 @@ from sheetwatch.web.audit import is_chosen
 from support.office import TextWorker, doubt, office_settings, row, sheet
 from support.processes import SETTINGS, Installation, wait_until
 from web.painted import PaintingWorker
+from web.test_trying import numbers_png
 from web.web_office import WebOffice
 
 if TYPE_CHECKING:
@@ -200,6 +201,33 @@ def test_today_follows_without_reloading(office: PaintedOffice, browser: Any) ->
         assert page.evaluate("window.here")
 
 
+def test_a_part_of_a_picture_is_tried_with_the_keyboard_and_with_the_mouse(
+    office: PaintedOffice, browser: Any, tmp_path: Path
+) -> None:
+    office.settle()
+    (tmp_path / "page.png").write_bytes(numbers_png("365  28", "4"))
+    for width, scheme in SIGHTS:
+        with served(office) as url, looking(browser, url, width, scheme) as page:
+            page.goto(f"{url}/try/")
+            page.set_input_files("#file", tmp_path / "page.png")
+            wait_for(page, "!document.getElementById('go').disabled && document.getElementById('chosen').width === 900")
+            page.click("#go")
+            page.wait_for_selector("#found:not([hidden])")
+            assert page.input_value("#text") == "365 28\n4"
+            check_looks(page, f"try-{width}-{scheme}")
+            page.fill("#bottom", "50")
+            page.press("#bottom", "Enter")
+            wait_for(page, "document.getElementById('text').value === '365 28'")
+            page.click("#whole")
+            box = page.locator("#chosen").bounding_box()
+            page.mouse.move(box["x"] + 2, box["y"] + box["height"] * 0.5)
+            page.mouse.down()
+            page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] - 2)
+            page.mouse.up()
+            page.click("#go")
+            wait_for(page, "document.getElementById('text').value === '4'")
+
+
 def chosen_row(office: PaintedOffice) -> int:
     """A row that is to be audited."""
     with office.ledger.reading() as tx:
@@ -219,6 +247,7 @@ def test_every_page_looks_right(office: PaintedOffice, browser: Any, width: int,
             "row": "/results/3",
             "audit": "/audit/",
             "audit-read": f"/audit/{chosen_row(office)}",
+            "try-empty": "/try/",
             "error": "/nowhere",
         }
         for name, path in paths.items():

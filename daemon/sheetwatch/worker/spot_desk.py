@@ -45,13 +45,25 @@ class SpotDesk:
 
     def spot(self, task: SpotTask) -> SpotOutcome:
         """Spot the numbers of one page. Raises OSError when the file cannot be read."""
+        try:
+            data = bytes_of(task.scan_file, self.limits)
+        except ScanError as error:
+            return _not_read(error)
+        return self.spot_bytes(data, task.page, draw=task.draw)
+
+    def spot_bytes(self, data: bytes, page: int = 0, *, draw: bool = True) -> SpotOutcome:
+        """Spot the numbers of one page of a file's bytes."""
         started_s = time.perf_counter()
         try:
-            with open_scan(bytes_of(task.scan_file, self.limits), self.limits) as scan:
-                grey = scan.page(task.page).grey
+            with open_scan(data, self.limits) as scan:
+                grey = scan.page(page).grey
         except ScanError as error:
-            return SpotOutcome(problem=Reason(code=error.code, detail=error.detail))
+            return _not_read(error)
         spotted = spot(grey, self.reader)
         elapsed_ms = (time.perf_counter() - started_s) * 1000
-        picture = as_png(draw_spotted(grey, spotted)) if task.draw else None
+        picture = as_png(draw_spotted(grey, spotted)) if draw else None
         return SpotOutcome(spotted=spotted, picture=picture, elapsed_ms=elapsed_ms)
+
+
+def _not_read(error: ScanError) -> SpotOutcome:
+    return SpotOutcome(problem=Reason(code=error.code, detail=error.detail))

@@ -90,13 +90,13 @@ def _frequency(power: Spectrum) -> tuple[float, float]:
     for row in range(int(_SIZE / _LONGEST), int(_SIZE / _SHORTEST) + 1):
         reach = int(_STEEPEST * row) + 1
         columns = np.arange(-reach, reach + 1)
-        own = power[_WINDOW + row, _WINDOW + columns]
-        peak = own >= np.maximum(power[_WINDOW + row - 1, _WINDOW + columns], power[_WINDOW + row + 1, _WINDOW + columns])
-        both = np.where(peak, np.minimum(own, power[_WINDOW + 2 * row, _WINDOW + 2 * columns]), 0.0)
+        before, own, after = power[_WINDOW + row - 1 : _WINDOW + row + 2, _WINDOW + columns]
+        double = power[_WINDOW + 2 * row, _WINDOW + 2 * columns]
+        both = np.where(own >= np.maximum(before, after), np.minimum(own, double), 0.0)
         if both.max() > best:
             best, found = float(both.max()), (row, int(columns[both.argmax()]))
     row, column = found
-    if best == 0.0 or _prominence(power, row, column, 1) < _PROMINENT[0] or _prominence(power, row, column, 2) < _PROMINENT[1]:
+    if best == 0.0 or any(_prominence(power, row, column, k) < _PROMINENT[k - 1] for k in (1, 2)):
         return 0.0, 0.0
     return row / _SIZE, column / _SIZE
 

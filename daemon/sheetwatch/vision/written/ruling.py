@@ -53,13 +53,13 @@ def without_ruling(ink: PageInk) -> PageInk:
 
 
 def _lifted(ink: PageInk, level: Mask, upright: Mask) -> PageInk:
-    """Without lines at regular distances; as it was where there are none, or in black and white: they show nothing through.
+    """Without lines at regular distances; as it was where there are none, or the scanner gave black and white.
 
     level, upright: half-size, 1 = on a line.
     """
     if ink.two_tones:
         return ink
-    across = line_darkness(_flipped(ink.dark), _flipped(upright))
+    across = line_darkness(np.ascontiguousarray(ink.dark.T), _flipped(upright))
     lines = np.maximum(line_darkness(ink.dark, level), across.T)
     if not lines.any():
         return ink
@@ -69,7 +69,7 @@ def _lifted(ink: PageInk, level: Mask, upright: Mask) -> PageInk:
 
 
 def _without_blobs(mask: Mask, before: Mask) -> Mask:
-    """Without what no pen draws, the table or a shadow: cut in pieces as its lines are lifted it would pass for writing."""
+    """Without what no pen draws, the table or a shadow: lines lifted off it would leave pieces like writing."""
     blobs = cv2.morphologyEx(before, cv2.MORPH_OPEN, np.ones((_BLOB, _BLOB), np.uint8), borderValue=0)
     count, parts = cv2.connectedComponents(mask, connectivity=8)
     keep = np.ones(count, np.uint8)
