@@ -34,6 +34,7 @@ _COMMON = 0.3  # of the commonest direction's pixels; gaps are bridged in direct
 _THICKEST = 9  # pixels; what is thicker is no ruled line
 _NEAR = 31  # pixels around each
 _REST = 0.35  # of the darkest ink near it: what is fainter, where lines were, is a rest of them
+_SPECK, _WHOLLY = 30, 0.9  # pixels, and the share of them on a line, of what is a rest of one
 _BLOB = 41  # pixels; wider than any stroke
 _DARKER = 1.5  # so many times as dark as its line is ink
 
@@ -65,7 +66,18 @@ def _lifted(ink: PageInk, level: Mask, upright: Mask) -> PageInk:
         return ink
     dark = lifted(ink.dark, lines)
     mask = _without_blobs(ink_mask(dark, ink.grain), ink.mask)
-    return replace(ink, dark=dark, mask=mask & ((lines == 0) | _clear(dark, mask)).astype(np.uint8))
+    mask &= ((lines == 0) | _clear(dark, mask)).astype(np.uint8)
+    return replace(ink, dark=dark, mask=_without_specks(mask, lines > 0))
+
+
+def _without_specks(mask: Mask, where: Flags) -> Mask:
+    """Without small parts that lie wholly where lines were, such as at their crossings."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    inside = np.bincount(parts[where], minlength=count)
+    area = stats[:, cv2.CC_STAT_AREA]
+    keep = (area > _SPECK) | (inside < _WHOLLY * area)
+    keep[0] = False
+    return np.asarray(keep[parts], dtype=np.uint8)
 
 
 def _without_blobs(mask: Mask, before: Mask) -> Mask:
