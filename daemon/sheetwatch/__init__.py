@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sheetwatch.domain import Field, PageReading, Reading, Template
     from sheetwatch.pipeline import read_file, read_page
     from sheetwatch.reader import load_reader
+    from sheetwatch.spotting import spot
     from sheetwatch.templates import load_template
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ __all__ = [
     "load_template",
     "read_file",
     "read_page",
+    "spot",
 ]
 
 _HOMES = {
@@ -35,6 +37,7 @@ _HOMES = {
     "load_template": "sheetwatch.templates",
     "read_file": "sheetwatch.pipeline",
     "read_page": "sheetwatch.pipeline",
+    "spot": "sheetwatch.spotting",
 }
 
 

@@ -32,6 +32,7 @@ from sheetwatch.worker.showing import ShownSheet
 from support.office import TextWorker, doubt, office_settings, row, sheet
 from support.processes import SETTINGS, Installation, wait_until
 from web.painted import BOXES, PaintingWorker, sheet_jpeg
+from web.test_trying import numbers_png
 from web.web_office import ADDRESS, WebOffice
 
 if TYPE_CHECKING:
@@ -271,6 +272,32 @@ def test_today_follows_without_reloading(office: PaintedOffice, browser: Any) ->
         assert page.evaluate("window.here")
 
 
+@pytest.mark.parametrize(("width", "scheme"), SIGHTS)
+def test_a_part_of_a_picture_is_tried_with_the_keyboard_and_with_the_mouse(
+    office: PaintedOffice, browser: Any, tmp_path: Path, width: int, scheme: str
+) -> None:
+    office.settle()
+    (tmp_path / "page.png").write_bytes(numbers_png("365  28", "4"))
+    with served(office) as url, looking(browser, url, width, scheme) as page:
+        page.goto(f"{url}/try/")
+        page.set_input_files("#file", tmp_path / "page.png")
+        wait_for(page, "!document.getElementById('go').disabled && document.getElementById('chosen').width === 900")
+        page.click("#go")
+        wait_until(lambda: page.input_value("#text") == "365 28\n4")
+        check_looks(page, f"try-{width}-{scheme}")
+        page.fill("#bottom", "50")
+        page.press("#bottom", "Enter")
+        wait_until(lambda: page.input_value("#text") == "365 28")
+        page.click("#whole")
+        box = page.locator("#chosen").bounding_box()
+        page.mouse.move(box["x"] + 2, box["y"] + box["height"] * 0.5)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] - 2)
+        page.mouse.up()
+        page.click("#go")
+        wait_until(lambda: page.input_value("#text") == "4")
+
+
 def chosen_row(office: PaintedOffice) -> int:
     """A row that is to be audited."""
     with office.ledger.reading() as tx:
@@ -291,6 +318,7 @@ def test_every_page_looks_right(office: PaintedOffice, browser: Any, width: int,
             "model": "/model/",
             "audit": "/audit/",
             "audit-read": f"/audit/{chosen_row(office)}",
+            "try-empty": "/try/",
             "error": "/nowhere",
         }
         for name, path in paths.items():

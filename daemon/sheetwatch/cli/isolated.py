@@ -39,7 +39,7 @@ class IsolatedReader:
 
     def _read_file(self, file: Path, stem: str) -> Iterator[PageReport]:
         began_s = time.perf_counter()
-        problem = _no_regular_file(file)
+        problem = no_regular_file(file)
         page_count = 1
         if problem is None:
             try:
@@ -47,7 +47,7 @@ class IsolatedReader:
             except WorkerFailure as failure:
                 problem = failure.reason
             except OSError as error:
-                problem = _unreadable(error)
+                problem = unreadable(error)
             else:
                 page_count, problem = probe.page_count, probe.problem
         if problem is not None:
@@ -111,19 +111,20 @@ def _stems(files: Sequence[Path]) -> Iterator[str]:
         yield stem if seen[stem] == 1 else f"{stem}-{seen[stem]}"
 
 
-def _no_regular_file(file: Path) -> Reason | None:
+def no_regular_file(file: Path) -> Reason | None:
     """Why a path is nothing to read; opening a pipe would wait for ever."""
     try:
         mode = file.stat().st_mode
     except (OSError, ValueError) as error:
-        return _unreadable(error)
+        return unreadable(error)
     if stat.S_ISREG(mode):
         return None
     detail = "this is a folder; name the files in it" if stat.S_ISDIR(mode) else "this is no regular file"
     return Reason(code=ReasonCode.UNREADABLE_FILE, detail=detail)
 
 
-def _unreadable(error: OSError | ValueError) -> Reason:
+def unreadable(error: OSError | ValueError) -> Reason:
+    """What the system said against a file."""
     detail = f"the file cannot be opened: {getattr(error, 'strerror', None) or error}"
     return Reason(code=ReasonCode.UNREADABLE_FILE, detail=detail)
 

@@ -20,6 +20,7 @@ from sheetwatch.domain.settings import (
     Watch,
     Web,
 )
+from sheetwatch.domain.spotted import Digit, Line, Number, Spotted
 from sheetwatch.domain.template import BestOf, Box, Field, FieldKind, Roster, SumCheck, Template
 from sheetwatch.domain.values import canonical_number, parse_number
 from sheetwatch.domain.verdict import Reason, ReasonCode, Verdict
@@ -31,12 +32,15 @@ __all__ = [
     "BestOf",
     "Box",
     "ConfigError",
+    "Digit",
     "EnvironmentFault",
     "Field",
     "FieldKind",
     "LedgerError",
     "Limits",
+    "Line",
     "Log",
+    "Number",
     "Page",
     "PageReading",
     "Pages",
@@ -50,6 +54,7 @@ __all__ = [
     "Settings",
     "SheetPicture",
     "SheetwatchError",
+    "Spotted",
     "State",
     "SumCheck",
     "Template",

@@ -53,11 +53,14 @@ class Prepared:
     """A crop ready for the network.
 
     `picture`: uint8 (32, W) with W in `WIDTHS`, 255 = ink, or None when there is nothing to read; `left_out`: a
-    long stroke was taken for a border's rest or a neighbour's, or may have been one.
+    long stroke was taken for a border's rest or a neighbour's, or may have been one. Column `c` of the picture shows
+    column `zoom * c + start` of the crop.
     """
 
     picture: Grey | None
     left_out: bool = False
+    zoom: float = 1.0
+    start: float = 0.0
 
 
 def normalise(cell: Grey) -> Grey | None:
@@ -72,14 +75,17 @@ def prepare(cell: Grey) -> Prepared:
     """
     if cell.size == 0 or min(cell.shape) < _SMALLEST_SIDE:
         return Prepared(None)
-    ink = find_ink(_reduced(cell))
+    reduced = _reduced(cell)
+    ink = find_ink(reduced)
     borders = _borders(ink.mask)
     kept, left_out = _written(ink, borders)
     if not kept.any():
         return Prepared(None, left_out)
     near = cv2.dilate(kept, np.ones((3, 3), np.uint8))
     dark = np.where((borders > 0) & (near == 0), np.float32(0), ink.dark)
-    return Prepared(_picture(_stretched(dark, kept), kept), left_out)
+    picture, zoom, start = _picture(_stretched(dark, kept), kept)
+    back = cell.shape[1] / reduced.shape[1]
+    return Prepared(picture, left_out, zoom=zoom * back, start=start * back)
 
 
 def find_ink(cell: Grey) -> Ink:
@@ -243,8 +249,11 @@ def _stretched(dark: Real, kept: Mask) -> Real:
     return np.asarray(np.clip((dark - low) / (full - low), 0.0, 1.0), dtype=np.float32)
 
 
-def _picture(dark: Real, kept: Mask) -> Grey:
-    """Crop to the ink, scale, and set in the middle of the smallest picture that holds it."""
+def _picture(dark: Real, kept: Mask) -> tuple[Grey, float, float]:
+    """Crop to the ink, scale, and set in the middle of the smallest picture that holds it.
+
+    Also the columns of `dark` to each of the picture's, and the one that its first shows.
+    """
     rows_with, columns_with = np.flatnonzero(kept.any(axis=1)), np.flatnonzero(kept.any(axis=0))
     top, bottom = int(rows_with[0]), int(rows_with[-1]) + 1
     left, right = int(columns_with[0]), int(columns_with[-1]) + 1
@@ -256,14 +265,17 @@ def _picture(dark: Real, kept: Mask) -> Grey:
     size = (max(1, round(crop.shape[1] * scale)), min(HEIGHT, max(1, round(crop.shape[0] * scale))))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = cv2.resize(np.ascontiguousarray(crop), size, interpolation=how)
-    return _centred(np.asarray(small * 255.0 + 0.5, dtype=np.uint8))
+    picture, column = _centred(np.asarray(small * 255.0 + 0.5, dtype=np.uint8))
+    zoom = crop.shape[1] / size[0]
+    return picture, zoom, max(0, left - margin) - zoom * column
 
 
-def _centred(small: Grey) -> Grey:
+def _centred(small: Grey) -> tuple[Grey, int]:
+    """The smallest picture that holds it, and the column where it begins there."""
     rows, columns = small.shape
     width = next((width for width in WIDTHS if columns + 2 * _SIDE_MARGIN - 5 <= width), WIDTHS[-1])
     picture = np.zeros((HEIGHT, width), np.uint8)
     small = small[:, :width]
     row, column = (HEIGHT - rows) // 2, (width - small.shape[1]) // 2
     picture[row : row + rows, column : column + small.shape[1]] = small
-    return picture
+    return picture, column

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sheetwatch.domain import Alternative, Field, FieldKind, Reading, State
 from sheetwatch.reader import comb
-from sheetwatch.reader.calibrate import is_fine, sharpened, smallest_threshold
+from sheetwatch.reader.calibrate import calibrated, is_fine, sharpened, smallest_threshold
 from sheetwatch.reader.decode import Spelling, frames_of, n_best
 from sheetwatch.reader.grammar import Meaning, meanings
+from sheetwatch.reader.locate import Located, locate
 from sheetwatch.reader.manifest import load_manifest, load_model_bytes
 from sheetwatch.reader.network import Network
 from sheetwatch.reader.normalise import prepare
 from sheetwatch.shipped import shipped_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
 SHIPPED = "digits-6"
 _ALTERNATIVES = 8  # rosters and sums may settle on a far one; people are shown fewer
 _LEAST_ALTERNATIVE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StringReading:
+    """A crop as a string of `vocabulary.SYMBOLS`, its calibrated probability, and where each symbol stands."""
+
+    text: str
+    probability: float
+    symbols: tuple[Located, ...]
 
 
 def load_reader(model: Path | None = None) -> Reader:
@@ -86,6 +96,29 @@ class Reader:
             ]
         frames = frames_of(self._network.logits(prepared.picture), calibration.temperature)
         return sharpened(meanings(n_best(frames), field), calibration, left_out=prepared.left_out)
+
+    def read_string(self, cell: Grey, plausible: Callable[[str], float]) -> StringReading | None:
+        """The likeliest string of a crop with the place of each symbol; None where there is no ink, or none plausible.
+
+        cell: uint8 (H, W), dark ink on light paper, any size. plausible: a weight for each string, 0 for what cannot
+        stand there.
+        """
+        prepared = prepare(cell)
+        if prepared.picture is None:
+            return None
+        calibration = self._manifest.calibration
+        frames = frames_of(self._network.logits(prepared.picture), calibration.temperature)
+        best = max(n_best(frames), key=lambda one: one.probability * plausible(one.text))
+        if not plausible(best.text):
+            return None
+        return StringReading(
+            text=best.text,
+            probability=calibrated(best.probability, calibration, left_out=prepared.left_out),
+            symbols=tuple(
+                replace(symbol, column=prepared.zoom * symbol.column + prepared.start)
+                for symbol in locate(frames, best.text, prepared.picture.shape[1])
+            ),
+        )
 
     def spellings(self, cell: Grey, temperature: float = 1.0) -> list[Spelling] | None:
         """The uncalibrated n-best strings of one box, for calibration and evaluation; None where no ink was found."""

@@ -20,4 +20,5 @@ itself. A page of the archive, for which no picture was written, is decoded in a
     today      counts, rate, health
     results    rows: browse, search, correct, download
     pictures   sheets of review and of rows
+    trying     a picture that somebody brings: the numbers on it; nothing is kept
 """

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
 LARGEST_BODY_BYTES = 128 * 1024
+LARGEST_UPLOAD_BYTES = 16 * 1024 * 1024  # a telephone's photograph; larger ones are reduced by the page itself
+_UPLOADS = {"trying.spot"}  # for who has logged in
 _MOST_PARTS = 2_000  # of a form; a template has at most 500 fields
 _OPEN = {"session.login", "session.log_in", "static"}
 _HEADERS = {
@@ -39,6 +41,8 @@ def set_up(app: Flask, names: frozenset[str]) -> None:
     def check() -> AnyResponse | None:
         if not is_allowed(request.headers.get("Host", ""), names):
             abort(421, "These pages do not answer to this name; add it to web.hosts in the configuration.")
+        if request.endpoint in _UPLOADS and session.who() is not None:
+            request.max_content_length = LARGEST_UPLOAD_BYTES
         if request.method not in {"GET", "HEAD"}:
             _check_origin()
         if request.endpoint not in _OPEN and session.who() is None:

@@ -9,7 +9,7 @@ from sheetwatch.service.logs import configure
 from sheetwatch.web.access import Address, check_listening
 from sheetwatch.web.app import create_app
 from sheetwatch.web.passwords import load_password
-from sheetwatch.web.security import LARGEST_BODY_BYTES
+from sheetwatch.web.security import LARGEST_UPLOAD_BYTES
 
 if TYPE_CHECKING:
     from sheetwatch.domain import Settings
@@ -48,10 +48,10 @@ def serve(settings: Settings, listen: str | None) -> None:
 def _limits(settings: Settings) -> dict[str, Any]:
     limits: dict[str, Any] = {
         "threads": _THREADS,
-        "max_request_body_size": LARGEST_BODY_BYTES,
+        "max_request_body_size": LARGEST_UPLOAD_BYTES,
         "max_request_header_size": _HEADER_BYTES,
         "channel_timeout": 30,
-        "connection_limit": 100,
+        "connection_limit": 30,
         "ident": "",
     }
     if settings.web.behind_proxy:

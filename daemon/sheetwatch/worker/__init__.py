@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from sheetwatch.domain import PageReading, Pages, Reason, ReasonCode, SheetPicture, Template, Verdict
+from sheetwatch.domain import PageReading, Pages, Reason, ReasonCode, SheetPicture, Spotted, Template, Verdict
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -57,6 +57,25 @@ class PageOutcome:
     image: str | None = None
     sheet: SheetPicture | None = None
     drawn: bool = False
+    elapsed_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotTask:
+    """A page on which numbers are to be spotted. `draw`: a picture of it is wanted."""
+
+    scan_file: Path
+    page: int
+    draw: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotOutcome:
+    """What was spotted, or the `problem` why nothing could be. `picture`: a PNG, where one was wanted."""
+
+    spotted: Spotted | None = None
+    problem: Reason | None = None
+    picture: bytes | None = None
     elapsed_ms: float = 0.0
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
@@ -11,17 +9,7 @@ from typing import TYPE_CHECKING, Self
 import cv2
 import numpy as np
 
-from sheetwatch.domain import (
-    Limits,
-    PageReading,
-    Reason,
-    ReasonCode,
-    ScanError,
-    Settings,
-    SheetPicture,
-    Template,
-    Verdict,
-)
+from sheetwatch.domain import PageReading, ReasonCode, ScanError, Settings, SheetPicture, Template, Verdict
 from sheetwatch.files import write_atomically
 from sheetwatch.overlay import bare_sheet, draw_overlay
 from sheetwatch.pipeline import CellReader, read_page
@@ -29,6 +17,7 @@ from sheetwatch.reader import load_reader
 from sheetwatch.templates import load_templates
 from sheetwatch.vision.decode import Scan, open_scan
 from sheetwatch.worker import PageOutcome, PageTask, Probe, is_dropped
+from sheetwatch.worker.scans import bytes_of, probe_scan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +26,6 @@ if TYPE_CHECKING:
 
     Picture = npt.NDArray[np.uint8]
 
-_MB = 1_000_000
 _JPEG_QUALITY = 85
 
 
@@ -63,14 +51,7 @@ class Desk:
 
     def probe(self, path: Path) -> Probe:
         """Open a scan. Raises OSError when the file itself cannot be read."""
-        sha256 = None
-        try:
-            data = _bytes_of(path, self.settings.limits)
-            sha256 = hashlib.sha256(data).hexdigest()
-            with open_scan(data, self.settings.limits) as scan:
-                return Probe(page_count=scan.page_count, sha256=sha256)
-        except ScanError as error:
-            return Probe(page_count=1, sha256=sha256, problem=Reason(code=error.code, detail=error.detail))
+        return probe_scan(path, self.settings.limits)
 
     def read(self, task: PageTask) -> PageOutcome:
         """Read one page. Raises OSError when the scan cannot be read or a picture not be written."""
@@ -84,7 +65,7 @@ class Desk:
 
     def _look(self, task: PageTask) -> tuple[Picture | None, PageReading]:
         """The page and what it says; without the page when it cannot be decoded."""
-        data = _bytes_of(task.scan_file, self.settings.limits)
+        data = bytes_of(task.scan_file, self.settings.limits)
         try:
             with open_scan(data, self.settings.limits) as scan:
                 grey = _grey(scan, task)
@@ -130,20 +111,6 @@ def _grey(scan: Scan, task: PageTask) -> Picture:
             "inbox again",
         )
     return scan.page(task.page).grey
-
-
-def _bytes_of(path: Path, limits: Limits) -> bytes:
-    """The whole file. Raises ScanError when it is larger than allowed, OSError when the disk or share fails."""
-    size_bytes = path.stat().st_size
-    if size_bytes > limits.file_mb * _MB:
-        raise ScanError(
-            ReasonCode.TOO_LARGE, f"{size_bytes / _MB:.1f} MB, allowed are {limits.file_mb:g} (limits.file_mb)"
-        )
-    with path.open("rb") as file:
-        if size_bytes and os.lseek(file.fileno(), 0, os.SEEK_HOLE) < size_bytes:
-            raise ScanError(ReasonCode.INCOMPLETE_FILE, "parts of the file were never written")
-        file.seek(0)
-        return file.read()
 
 
 def _write_png(path: Path, picture: Picture) -> None:

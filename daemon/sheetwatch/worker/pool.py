@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from sheetwatch.domain import EnvironmentFault, ReasonCode, SheetwatchError
-from sheetwatch.worker import PageOutcome, PageTask, Probe, WorkerFailure, tasks
+from sheetwatch.worker import PageOutcome, PageTask, Probe, SpotOutcome, SpotTask, WorkerFailure, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,10 +31,14 @@ _LATENESS = 3
 
 
 class WorkerPool:
-    """Keeps the worker processes running. The processes are spawned, so that none inherits the daemon's state."""
+    """Keeps the worker processes running. The processes are spawned, so that none inherits the daemon's state.
 
-    def __init__(self, settings: Settings) -> None:
+    `initialise` makes a process ready: `tasks.initialise` to read forms, `tasks.initialise_spotting` to spot numbers.
+    """
+
+    def __init__(self, settings: Settings, initialise: Callable[[Settings, int], None] = tasks.initialise) -> None:
         self._settings = settings
+        self._initialise = initialise
         self._pool: ProcessPool | None = None
         self._open: dict[Future[Any], float] = {}
         self._loaded: tuple[str, ...] = ()
@@ -65,6 +69,10 @@ class WorkerPool:
     def read(self, task: PageTask) -> Future[PageOutcome]:
         """Read one page."""
         return self._schedule(tasks.read, task, self._loaded, timeout_s=self._settings.limits.page_timeout_s)
+
+    def spot(self, task: SpotTask) -> Future[SpotOutcome]:
+        """Spot the numbers of one page."""
+        return self._schedule(tasks.spot, task, self._loaded, timeout_s=self._settings.limits.page_timeout_s)
 
     def expire(self, *, now_s: float) -> None:
         """Give up tasks without an end. Pebble counts by the wall clock, which may be set back by hours.
@@ -104,7 +112,7 @@ class WorkerPool:
             self._pool = ProcessPool(
                 max_workers=self.count,
                 max_tasks=_TASKS_PER_WORKER,
-                initializer=tasks.initialise,
+                initializer=self._initialise,
                 initargs=(self._settings, os.getpid()),
                 context=multiprocessing.get_context("spawn"),
             )

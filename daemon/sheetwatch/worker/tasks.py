@@ -9,17 +9,18 @@ import resource
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sheetwatch.domain import ConfigError, EnvironmentFault
 
 if TYPE_CHECKING:
     from sheetwatch.domain import Settings
-    from sheetwatch.worker import PageOutcome, PageTask, Probe
+    from sheetwatch.worker import PageOutcome, PageTask, Probe, SpotOutcome, SpotTask
     from sheetwatch.worker.desk import Desk
+    from sheetwatch.worker.spot_desk import SpotDesk
 
 _PR_SET_PDEATHSIG = 1
-_state: list[Desk | Exception] = []
+_state: list[Desk | SpotDesk | Exception] = []
 
 
 def initialise(settings: Settings, daemon_pid: int) -> None:
@@ -32,6 +33,17 @@ def initialise(settings: Settings, daemon_pid: int) -> None:
         from sheetwatch.worker.desk import Desk  # noqa: PLC0415 - the daemon must not load OpenCV
 
         _state[:] = [Desk.set_up(settings)]
+    except Exception as error:  # noqa: BLE001 - raised by the first task
+        _state[:] = [error]
+
+
+def initialise_spotting(settings: Settings, daemon_pid: int) -> None:
+    """As `initialise`, for `spot`: without templates."""
+    confine(settings.limits.worker_memory_mb, daemon_pid)
+    try:
+        from sheetwatch.worker.spot_desk import SpotDesk  # noqa: PLC0415 - as above
+
+        _state[:] = [SpotDesk.set_up(settings)]
     except Exception as error:  # noqa: BLE001 - raised by the first task
         _state[:] = [error]
 
@@ -55,17 +67,27 @@ def probe(path: Path, loaded: tuple[str, ...]) -> Probe:
 
 def read(task: PageTask, loaded: tuple[str, ...]) -> PageOutcome:
     """Read one page, and write what the review folder will need. Raises EnvironmentFault as `probe` does."""
-    return _same_desk(loaded).read(task)
+    return cast("Desk", _same_desk(loaded)).read(task)
 
 
-def _desk() -> Desk:
+def spot(task: SpotTask, loaded: tuple[str, ...]) -> SpotOutcome:
+    """Spot the numbers of one page. Raises EnvironmentFault as `probe` does."""
+    return cast("SpotDesk", _same_desk(loaded)).spot(task)
+
+
+def spot_bytes(data: bytes) -> SpotOutcome:
+    """Spot the numbers on the first page of a file that is nowhere stored, and draw them."""
+    return cast("SpotDesk", _desk()).spot_bytes(data)
+
+
+def _desk() -> Desk | SpotDesk:
     desk = _state[0]
     if isinstance(desk, Exception):
         raise desk
     return desk
 
 
-def _same_desk(loaded: tuple[str, ...]) -> Desk:
+def _same_desk(loaded: tuple[str, ...]) -> Desk | SpotDesk:
     """The desk, if it is the one that the daemon started with: a worker made later finds files edited meanwhile."""
     try:
         desk = _desk()
