@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from sheetwatch.vision.draft.contrast import contrast_of
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -18,9 +20,6 @@ _PAGE_MM = 297.0
 
 _PLAUSIBLE_PAGE_MM = (130.0, 450.0)
 """A resolution that makes a page smaller or larger is nonsense, as telephones write it."""
-
-_PAPER_MM = 20.0
-"""Print wider and higher than this would pass for paper."""
 
 _THICKEST_MM = 1.0
 _AVERAGED_MM = 2.5
@@ -64,7 +63,7 @@ def pixels_per_mm_of(grey: Grey, dpi: float | None) -> float:
 
 def find_rulings(grey: Grey, pixels_per_mm: float) -> Rulings:
     """Find the rulings of a straight page, uint8 (H, W); lines may slope by 3 degrees and be dashed, faint or broken."""
-    contrast = _contrast(grey, pixels_per_mm)
+    contrast = contrast_of(grey, pixels_per_mm)
     level = _level_lines(contrast, pixels_per_mm)
     upright = np.ascontiguousarray(_level_lines(np.ascontiguousarray(contrast.T), pixels_per_mm).T)
     side = _odd(_THICKEST_MM * pixels_per_mm)
@@ -73,16 +72,6 @@ def find_rulings(grey: Grey, pixels_per_mm: float) -> Rulings:
     return Rulings(
         contrast=contrast, level=level, upright=upright, solid=solid, walls=walls, pixels_per_mm=pixels_per_mm
     )
-
-
-def _contrast(grey: Grey, pixels_per_mm: float) -> Grey:
-    """How much darker each pixel is than the paper around it, 0 to 255."""
-    small = cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    side = _odd(_PAPER_MM * pixels_per_mm / 4)
-    paper = cv2.morphologyEx(cv2.medianBlur(small, 5), cv2.MORPH_CLOSE, _block(side, side))
-    paper = cv2.resize(cv2.blur(paper, (9, 9)), grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    darker = cv2.subtract(paper, grey)
-    return np.asarray(cv2.divide(darker, cv2.max(paper, 40), scale=255), np.uint8)
 
 
 def _level_lines(contrast: Grey, pixels_per_mm: float) -> Grey:
