@@ -42,6 +42,8 @@ _LABEL_SHARE = 0.3
 _TALL_SHARE = 0.36
 """Of a box that words cover, and of its height; a question's number in a corner is less, and is not in the middle."""
 
+_CENTRED = (0.36, 0.64)
+_EDGE_MM, _EDGE_SHARE = 0.9, 0.35
 _SHADED = 12
 """Contrast of a grey ground; words on grey are a heading, grey alone may be a total's box."""
 
@@ -138,7 +140,7 @@ def _is_labelled(box: Box, rulings: Rulings) -> bool:
         return False
     ground = int(np.median(inner))
     ink = (cv2.subtract(inner, ground) > max(_LEAST_INK, _INK_SHARE * _line_darkness(box, rulings))).astype(np.uint8)
-    height, width = ink.shape
+    ink = _without_edges(ink, round(_EDGE_MM * rulings.pixels_per_mm))
     words = _words(ink, rulings.pixels_per_mm)
     if not words:
         return False
@@ -146,10 +148,25 @@ def _is_labelled(box: Box, rulings: Rulings) -> bool:
         return True
     if sum(word.width * word.height for word in words) > _LABEL_SHARE * ink.size:
         return True
-    return any(
-        word.left < 0.7 * width and word.right > 0.3 * width and word.top < 0.75 * height and word.bottom > 0.25 * height
-        for word in words
-    )
+    height, width = ink.shape
+    return any(_is_in_the_way(word, width, height) for word in words)
+
+
+def _is_in_the_way(word: Box, width: int, height: int) -> bool:
+    """Tell whether a word stands in the middle of a box, or before it: a unit or a maximum may stand at its end."""
+    middle = (word.top + word.bottom) / 2 / height
+    if _CENTRED[0] < middle < _CENTRED[1] and word.left + word.right < width:
+        return True
+    across = word.left < 0.7 * width and word.right > 0.3 * width
+    return across and word.top < 0.75 * height and word.bottom > 0.25 * height
+
+
+def _without_edges(ink: Grey, deepest: int) -> Grey:
+    """Cut away what is left of the box's own lines: rows and columns at the edges that are mostly ink."""
+    for _ in range(4):
+        rows = ink[:deepest].mean(axis=1) > _EDGE_SHARE if ink.size else np.zeros(0, np.bool_)
+        ink = np.rot90(ink[int(np.flatnonzero(rows).max()) + 1 :] if rows.any() else ink)
+    return np.ascontiguousarray(ink)
 
 
 def _line_darkness(box: Box, rulings: Rulings) -> float:

@@ -47,6 +47,7 @@ _STROKE_PX = 3
 class UnfitWhy(StrEnum):
     """Why a sheet was left out."""
 
+    UNREADABLE = "it cannot be read"
     OTHER_FORM = "it does not show the same form as the others"
     BENT = "its print does not cover that of the others"
     TWICE = "it is the same picture as another one"
@@ -93,10 +94,11 @@ class _Seen:
     shape: tuple[int, ...]
 
 
-def learn(pages: Sequence[Grey]) -> Learned:
+def learn(pages: Sequence[Grey | None]) -> Learned:
     """Learn the blank from filled sheets of one form, uint8 (H, W), any resolution, any way up.
 
-    `pages` may decode a page each time it is asked for one. Raises TooFewSheets.
+    `pages` may decode a page each time it is asked for one; None stands for one that cannot be read. Raises
+    TooFewSheets.
     """
     seen, left_out = _look(pages)
     if len(seen) < FEWEST_SHEETS:
@@ -118,7 +120,7 @@ def learn(pages: Sequence[Grey]) -> Learned:
     return Learned(blank=blank, used=tuple(sorted(laid)), left_out=in_order, doubtful=_places(unsure))
 
 
-def _look(pages: Sequence[Grey]) -> tuple[list[_Seen], list[Unfit]]:
+def _look(pages: Sequence[Grey | None]) -> tuple[list[_Seen], list[Unfit]]:
     """Find every page's features; the same picture twice would vote twice."""
     seen: list[_Seen] = []
     left_out: list[Unfit] = []
@@ -128,6 +130,9 @@ def _look(pages: Sequence[Grey]) -> tuple[list[_Seen], list[Unfit]]:
             left_out.append(Unfit(index=index, why=UnfitWhy.NOT_NEEDED))
             continue
         grey = pages[index]
+        if grey is None:
+            left_out.append(Unfit(index=index, why=UnfitWhy.UNREADABLE))
+            continue
         digest = hashlib.sha256(np.ascontiguousarray(grey)).digest()
         if digest in known:
             left_out.append(Unfit(index=index, why=UnfitWhy.TWICE))
@@ -137,11 +142,14 @@ def _look(pages: Sequence[Grey]) -> tuple[list[_Seen], list[Unfit]]:
     return seen, left_out
 
 
-def _first_ground(pages: Sequence[Grey], seen: Sequence[_Seen]) -> tuple[Ground, dict[int, Fit]]:
+def _first_ground(pages: Sequence[Grey | None], seen: Sequence[_Seen]) -> tuple[Ground, dict[int, Fit]]:
     """The sheet that most others fit, turned as most of them lie, with the fits of all that do."""
     best: tuple[Ground, dict[int, Fit]] | None = None
     for candidate in seen[:: max(1, len(seen) // _CANDIDATES)][:_CANDIDATES]:
-        ground = ground_of(shrink(pages[candidate.index], _SIDE_PX / max(candidate.shape))[0])
+        grey = pages[candidate.index]
+        if grey is None:
+            continue
+        ground = ground_of(shrink(grey, _SIDE_PX / max(candidate.shape))[0])
         fits = _fits(seen, ground)
         if best is None or (len(fits), _inliers(fits)) > (len(best[1]), _inliers(best[1])):
             best = (ground, fits)
@@ -168,13 +176,16 @@ def _inliers(fits: dict[int, Fit]) -> int:
 
 
 def _lay_all(
-    pages: Sequence[Grey], fits: dict[int, Fit], ground: Ground, least_found: float
+    pages: Sequence[Grey | None], fits: dict[int, Fit], ground: Ground, least_found: float
 ) -> tuple[dict[int, Grey], list[int]]:
     """Lay pages onto the ground, one at a time; also the indices of those that do not cover it."""
     laid: dict[int, Grey] = {}
     bent = []
     for index, fit in fits.items():
-        sheet, found_share = lay(pages[index], fit, ground)
+        grey = pages[index]
+        if grey is None:
+            continue
+        sheet, found_share = lay(grey, fit, ground)
         if found_share >= least_found:
             laid[index] = sheet
         else:

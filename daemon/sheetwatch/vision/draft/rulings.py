@@ -21,7 +21,9 @@ _PAGE_MM = 297.0
 _PLAUSIBLE_PAGE_MM = (130.0, 450.0)
 """A resolution that makes a page smaller or larger is nonsense, as telephones write it."""
 
-_THICKEST_MM = 1.0
+_THICKEST_MM = 1.5
+"""Two frames drawn side by side make a line of 1.4 mm."""
+
 _AVERAGED_MM = 2.5
 _SHORTEST_MM = 5.5
 """Of a line after averaging, which makes it longer by that much; letters are shorter."""
@@ -30,10 +32,12 @@ _BRIDGED_MM = 5.0
 _LEAST_CONTRAST = 11
 """Of 255, after averaging along the line: what a faint hairline still has."""
 
-_LINE_SHARE = 0.5
+_LINE_SHARE = 0.4
 """Of the averaged darkness that stands out from above and below; a row of text is dark all around."""
 
-_SOLID_CONTRAST = 80
+_SOLID_CONTRAST, _SOLID_MM = 48, 1.0
+"""Darker than a heading's grey, wider and higher than a stroke."""
+
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,7 +70,7 @@ def find_rulings(grey: Grey, pixels_per_mm: float) -> Rulings:
     contrast = contrast_of(grey, pixels_per_mm)
     level = _level_lines(contrast, pixels_per_mm)
     upright = np.ascontiguousarray(_level_lines(np.ascontiguousarray(contrast.T), pixels_per_mm).T)
-    side = _odd(_THICKEST_MM * pixels_per_mm)
+    side = _odd(_SOLID_MM * pixels_per_mm)
     solid = cv2.morphologyEx((contrast > _SOLID_CONTRAST).astype(np.uint8), cv2.MORPH_OPEN, _block(side, side))
     walls = _bridged(level, pixels_per_mm) | _bridged(upright.T, pixels_per_mm).T | solid
     return Rulings(
