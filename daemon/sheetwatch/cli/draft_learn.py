@@ -55,7 +55,7 @@ class _Pages(Sequence["Grey | None"]):
     def __getitem__(self, index: int) -> Grey | None: ...
     @overload
     def __getitem__(self, index: slice) -> Sequence[Grey | None]: ...
-    def __getitem__(self, index: int | slice) -> Grey | None | Sequence[Grey | None]:
+    def __getitem__(self, index: int | slice) -> Grey | Sequence[Grey | None] | None:
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
         place = self._places[index]

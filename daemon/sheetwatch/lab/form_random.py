@@ -165,7 +165,9 @@ def _grid(form: RandomForm) -> None:
         y = form.y + head + row * cell[1]
         if label_width:
             form.frame(left, y, left + label_width, y + cell[1])
-            form.words(left + 2.5, y + cell[1] / 2, f"{rng.choice(WORDS)}"[:9] if rng.random() < 0.5 else f"Q{row + 1}", 3.4)
+            form.words(
+                left + 2.5, y + cell[1] / 2, f"{rng.choice(WORDS)}"[:9] if rng.random() < 0.5 else f"Q{row + 1}", 3.4
+            )
         for column in range(columns):
             x = left + label_width + column * cell[0]
             form.add(FieldKind.MARK, form.frame(x, y, x + cell[0], y + cell[1]))

@@ -86,7 +86,11 @@ def _candidates(overview: Grey, to_overview: Homography, templates: Sequence[Tem
     found = []
     for template in templates:
         homography, inliers = find_homography(features, _reference_features(template))
-        if homography is None or inliers < MIN_INLIERS or not is_plausible(homography, template.reference.shape, overview.shape):
+        if (
+            homography is None
+            or inliers < MIN_INLIERS
+            or not is_plausible(homography, template.reference.shape, overview.shape)
+        ):
             continue
         found.append(_Candidate(template=template, homography=homography @ to_overview, inliers=inliers))
     return sorted(found, key=lambda candidate: -candidate.inliers)

@@ -85,9 +85,7 @@ def _comb(teeth: Sequence[Box], members: tuple[int, ...], pixels_per_mm: float) 
         return None
     whole, half = hull(teeth), round(line / 2)
     top = round(float(np.median([tooth.top for tooth in teeth])))
-    box = Box(
-        left=whole.left - half, top=top - half, width=whole.width + 2 * half, height=round(height) + 2 * half
-    )
+    box = Box(left=whole.left - half, top=top - half, width=whole.width + 2 * half, height=round(height) + 2 * half)
     return Comb(box=box, teeth=total, members=members)
 
 

@@ -67,9 +67,7 @@ def find_enclosures(rulings: Rulings) -> tuple[Enclosure, ...]:
     return tuple(found)
 
 
-def _rectangle(
-    labels: npt.NDArray[np.int32], index: int, stat: npt.NDArray[np.int32], rulings: Rulings
-) -> Box | None:
+def _rectangle(labels: npt.NDArray[np.int32], index: int, stat: npt.NDArray[np.int32], rulings: Rulings) -> Box | None:
     """The upright rectangle in the middle of an enclosure's edges; None where it is no rectangle of a box's size."""
     left, top, width, height, area = (int(value) for value in stat)
     page_height, page_width = labels.shape

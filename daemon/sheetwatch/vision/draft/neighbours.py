@@ -46,7 +46,9 @@ def blocks(boxes: Sequence[Box], reach: float) -> list[list[int]]:
 
 
 def _touch(one: Box, other: Box, reach: float) -> bool:
-    return beside(one, other, reach) or beside(other, one, reach) or below(one, other, reach) or below(other, one, reach)
+    return (
+        beside(one, other, reach) or beside(other, one, reach) or below(one, other, reach) or below(other, one, reach)
+    )
 
 
 def in_reading_order(items: Sequence[T], box_of: Callable[[T], Box]) -> list[T]:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from sheetwatch.domain import Box, Field, FieldKind
+from sheetwatch.domain import Box, Field
 from sheetwatch.vision.draft.combs import find_combs
 from sheetwatch.vision.draft.enclosures import find_enclosures
 from sheetwatch.vision.draft.headings import find_headings
 from sheetwatch.vision.draft.naming import named_fields
-from sheetwatch.vision.draft.neighbours import SHARED_LINE_MM
+from sheetwatch.vision.draft.neighbours import SHARED_LINE_MM, in_reading_order
 from sheetwatch.vision.draft.rulings import find_rulings, pixels_per_mm_of
 from sheetwatch.vision.draft.straighten import straighten
+from sheetwatch.vision.draft.streaks import without_streaks
 from sheetwatch.vision.geometry import shrink
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def propose(grey: Grey, dpi: float | None = None) -> Proposal:
     dpi: of the page, if that is known; without it the longer side is taken for that of A4.
     """
     small, to_small = shrink(grey, _REFERENCE_SIDE_PX / max(grey.shape))
-    reference, to_straight = straighten(small)
+    reference, to_straight = straighten(without_streaks(small))
     zoom = _WORK_SIDE_PX / max(reference.shape)
     way = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
     work = cv2.resize(reference, None, fx=zoom, fy=zoom, interpolation=way)
@@ -105,6 +106,7 @@ def _fields(rulings: Rulings) -> tuple[list[Field], list[LeftOut]]:
         else:
             left_out.append(LeftOut(box=enclosure.box, why=why))
     fields = named_fields(marks, combs, SHARED_LINE_MM * rulings.pixels_per_mm)
+    left_out = in_reading_order(left_out, lambda item: item.box)
     left_out += [LeftOut(box=field.box, why=LeftOutWhy.TOO_MANY) for field in fields[MOST_FIELDS:] if field.box]
     return fields[:MOST_FIELDS], left_out
 

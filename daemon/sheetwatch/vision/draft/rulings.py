@@ -28,8 +28,8 @@ _AVERAGED_MM = 2.5
 _SHORTEST_MM = 5.5
 """Of a line after averaging, which makes it longer by that much; letters are shorter."""
 
-_BRIDGED_MM = 5.0
-_LEAST_CONTRAST = 11
+_BRIDGED_MM, _LENGTHENED_MM = 5.0, 1.6
+_LEAST_CONTRAST = 7
 """Of 255, after averaging along the line: what a faint hairline still has."""
 
 _LINE_SHARE = 0.4
@@ -37,7 +37,6 @@ _LINE_SHARE = 0.4
 
 _SOLID_CONTRAST, _SOLID_MM = 48, 1.0
 """Darker than a heading's grey, wider and higher than a stroke."""
-
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,7 +65,7 @@ def pixels_per_mm_of(grey: Grey, dpi: float | None) -> float:
 
 
 def find_rulings(grey: Grey, pixels_per_mm: float) -> Rulings:
-    """Find the rulings of a straight page, uint8 (H, W); lines may slope by 3 degrees and be dashed, faint or broken."""
+    """Find the rulings of a straight page, uint8 (H, W); lines may slope a little, be dashed, faint or broken."""
     contrast = contrast_of(grey, pixels_per_mm)
     level = _level_lines(contrast, pixels_per_mm)
     upright = np.ascontiguousarray(_level_lines(np.ascontiguousarray(contrast.T), pixels_per_mm).T)
@@ -92,10 +91,9 @@ def _level_lines(contrast: Grey, pixels_per_mm: float) -> Grey:
 
 
 def _bridged(level: Grey, pixels_per_mm: float) -> Grey:
-    """Close the gaps of level lines: what is missing of a worn line, and the corners where two lines do not meet."""
-    return np.asarray(
-        cv2.morphologyEx(level, cv2.MORPH_CLOSE, _block(_odd(_BRIDGED_MM * pixels_per_mm), 1)), np.uint8
-    )
+    """Close the gaps of worn level lines, and lengthen them: near a dark crossing line a faint one is not seen."""
+    closed = cv2.morphologyEx(level, cv2.MORPH_CLOSE, _block(_odd(_BRIDGED_MM * pixels_per_mm), 1))
+    return np.asarray(cv2.dilate(closed, _block(_odd(2 * _LENGTHENED_MM * pixels_per_mm), 1)), np.uint8)
 
 
 def _block(width: int, height: int) -> Grey:

@@ -115,7 +115,12 @@ def _equations(segments: Matrix, matrix: Matrix, axis: int) -> tuple[Matrix, Mat
     place = numerator / depth
     by_line = (y if axis == 0 else x) / depth
     nothing = np.zeros_like(by_line)
-    parts = [by_line if axis == 0 else nothing, by_line if axis == 1 else nothing, -place * x / depth, -place * y / depth]
+    parts = [
+        by_line if axis == 0 else nothing,
+        by_line if axis == 1 else nothing,
+        -place * x / depth,
+        -place * y / depth,
+    ]
     rows = np.stack([part[:, 1] - part[:, 0] for part in parts], axis=1)
     length = np.hypot(x[:, 1] - x[:, 0], y[:, 1] - y[:, 0])
     return rows, place[:, 1] - place[:, 0], length
