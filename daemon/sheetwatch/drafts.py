@@ -80,7 +80,7 @@ def _lines(proposal: Proposal, name: str, notes: Sequence[str]) -> Iterator[str]
     yield f"title: '{name.replace('-', ' ').capitalize()}'"
     yield "reference: reference.png"
     key = next((field.name for field in proposal.fields if field.kind is FieldKind.DIGITS), "roll")
-    yield f"# key: {key}    # remove the first # where this number identifies a sheet: the second with it goes to review"
+    yield f"# key: {key}    # remove the first # where this number identifies a sheet"
     yield "fields:"
     yield from (f"  - {{{_field(field.name, field.box, field.comb)}}}" for field in proposal.fields)
     left_out = list(_worth_showing(proposal))
@@ -90,7 +90,7 @@ def _lines(proposal: Proposal, name: str, notes: Sequence[str]) -> Iterator[str]
         yield f"#  - {{{_field(f'extra{number}', item.box, None)}}}    # {item.why}"
     marks = [field.name for field in proposal.fields if field.kind is FieldKind.MARK]
     if len(marks) > 1:
-        yield "# Sums that must hold: total is the field where a person wrote the sum. Remove the # and name your fields."
+        yield "# Sums that must hold; total is where a person wrote the sum. Remove the # and name your fields:"
         yield "# checks:"
         yield f"#   - {{total: {marks[-1]}, sum: [{', '.join(marks[:-1][:4])}]}}"
 

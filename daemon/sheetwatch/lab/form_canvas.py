@@ -93,8 +93,8 @@ class Canvas:
         teeth: int,
         tooth: float,
         height: float,
-        thick: float = THIN_MM,
         *,
+        thick: float = THIN_MM,
         ink: int = 0,
         dashes: Dashes | None = None,
     ) -> Box:

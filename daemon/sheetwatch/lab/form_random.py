@@ -115,7 +115,7 @@ def _combs(form: RandomForm) -> None:
         teeth = min(teeth, int((form.width - _LEFT - start) / tooth))
         form.words(_LEFT, form.y + height / 2, str(rng.choice(WORDS)).upper() + " NO.", 3.2, bold=True)
         box = form.canvas.comb(
-            start, form.y, teeth, tooth, height, form.style.thick, ink=form.style.ink, dashes=form.style.dashes
+            start, form.y, teeth, tooth, height, thick=form.style.thick, ink=form.style.ink, dashes=form.style.dashes
         )
         form.add(FieldKind.DIGITS, box, teeth)
         form.y += height + float(rng.uniform(3, 9))
@@ -159,7 +159,7 @@ def _grid(form: RandomForm) -> None:
     if not rows:
         return
     left = _LEFT + float(rng.uniform(0, form.width - 2 * _LEFT - label_width - columns * cell[0]))
-    _heads(form, left, head, label_width, columns, cell[0])
+    _heads(form, left, head, label_width=label_width, columns=columns, width=cell[0])
     numbered = rng.random() < 0.3
     for row in range(rows):
         y = form.y + head + row * cell[1]
@@ -184,7 +184,7 @@ def _grid(form: RandomForm) -> None:
     form.y = bottom + float(rng.uniform(5, 14))
 
 
-def _heads(form: RandomForm, left: float, head: float, label_width: float, columns: int, width: float) -> None:
+def _heads(form: RandomForm, left: float, head: float, *, label_width: float, columns: int, width: float) -> None:
     """The heading row, shaded or not; the box over the row labels is often empty."""
     if not head:
         return

@@ -72,7 +72,7 @@ def upright_device(name: str, rng: np.random.Generator) -> Device:
 
 
 def compare(form: Template, true_quads: Quads, proposal: Proposal, *, seed: int, device: str) -> Tally:
-    """Match proposed fields with true ones; true_quads: float64 (N, 4, 2), in reference pixels, as the form's fields."""
+    """Match proposed fields with true ones; true_quads: float64 (N, 4, 2), in reference pixels."""
     used: set[int] = set()
     found: Counter[bool] = Counter()
     for true, quad in zip(form.fields, true_quads, strict=True):

@@ -1,4 +1,4 @@
-"""Measures what `template learn` learns from filled sheets: python -m sheetwatch.lab.measure_learning --seeds 1000:1003.
+"""Measures what `template learn` learns: python -m sheetwatch.lab.measure_learning --seeds 1000:1006.
 
 Each seed is one form, filled by as many hands as there are sheets and pictured by devices of all kinds, some upside
 down; one sheet of another form lies among them. The learned blank is compared with the printed one pixel by pixel, its
@@ -69,7 +69,7 @@ def measure(seed: int, sheets: int) -> tuple[Outcome, Learned, Proposal]:
     learned = learn(pages)
     proposal = propose(learned.blank)
     to_reference = _true_to_reference(form, proposal)
-    missing, extra = _differences(form.reference, proposal.reference, to_reference)
+    missing, extra = _differences(form.reference, proposal.reference)
     drafted = Template(name="drafted", title="", reference=_frozen(proposal.reference), fields=proposal.fields)
     others = (generate_sheet(form, 1000 * seed + 500 + index).grey for index in range(_ALIGNED_SHEETS))
     outcome = Outcome(
@@ -80,7 +80,7 @@ def measure(seed: int, sheets: int) -> tuple[Outcome, Learned, Proposal]:
         missing=missing,
         extra=extra,
         tally=compare(
-            _as_drafted(form), map_points(box_quads(form), to_reference), proposal, seed=seed, device="learned"
+            as_drafted(form), map_points(box_quads(form), to_reference), proposal, seed=seed, device="learned"
         ),
         aligned=sum(_aligns(other, drafted) for other in others),
         tried=_ALIGNED_SHEETS,
@@ -96,7 +96,7 @@ def _true_to_reference(form: Template, proposal: Proposal) -> npt.NDArray[np.flo
     return fit.homography
 
 
-def _differences(printed: Grey, learned: Grey, to_learned: npt.NDArray[np.float64]) -> tuple[float, float]:
+def _differences(printed: Grey, learned: Grey) -> tuple[float, float]:
     """Shares of dark pixels that have no dark pixel within two pixels in the other: of the printed, of the learned."""
     ground = ground_of(learned)
     fit = find_fit(find_features(printed), printed.shape, ground)
@@ -108,7 +108,7 @@ def _differences(printed: Grey, learned: Grey, to_learned: npt.NDArray[np.float6
     return float(missing.sum() / max(1, (there > _DARK).sum())), float(extra.sum() / max(1, (here > _DARK).sum()))
 
 
-def _as_drafted(form: Template) -> Template:
+def as_drafted(form: Template) -> Template:
     """The form with the kinds that can be told from print: integers are drafted as marks."""
     fields = tuple(
         field if field.comb else Field(name=field.name, kind="mark", box=field.box)  # type: ignore[arg-type]

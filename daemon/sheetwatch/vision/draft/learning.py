@@ -133,7 +133,7 @@ def _look(pages: Sequence[Grey | None]) -> tuple[list[_Seen], list[Unfit]]:
         if grey is None:
             left_out.append(Unfit(index=index, why=UnfitWhy.UNREADABLE))
             continue
-        digest = hashlib.sha256(np.ascontiguousarray(grey)).digest()
+        digest = hashlib.sha256(grey.tobytes()).digest()
         if digest in known:
             left_out.append(Unfit(index=index, why=UnfitWhy.TWICE))
             continue
