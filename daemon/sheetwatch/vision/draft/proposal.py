@@ -34,6 +34,7 @@ _REFERENCE_SIDE_PX = 2800
 
 _WORK_SIDE_PX = 2400
 _WIDEST_MM, _HIGHEST_MM = 55.0, 32.0
+_LEAST_MM, _SLENDEREST = 5.0, 2.5
 MOST_FIELDS = 500
 
 
@@ -44,6 +45,7 @@ class LeftOutWhy(StrEnum):
     HEADING = "it stands in a heading row or column of its table"
     WIDE = "it is as wide as a line of words"
     HIGH = "it is as high as room for an answer"
+    NARROW = "it is too small or narrow to write a number in"
     TOO_MANY = "there are more boxes than a template may have fields"
 
 
@@ -115,10 +117,13 @@ def _why_not(enclosure: Enclosure, pixels_per_mm: float, *, heading: bool) -> Le
     """Say why a rectangle is no place for a number; None when it may be one."""
     if enclosure.labelled:
         return LeftOutWhy.LABELLED
-    if enclosure.box.width > _WIDEST_MM * pixels_per_mm:
+    width, height = enclosure.box.width / pixels_per_mm, enclosure.box.height / pixels_per_mm
+    if width > _WIDEST_MM:
         return LeftOutWhy.WIDE
-    if enclosure.box.height > _HIGHEST_MM * pixels_per_mm:
+    if height > _HIGHEST_MM:
         return LeftOutWhy.HIGH
+    if min(width, height) < _LEAST_MM or height > _SLENDEREST * width:
+        return LeftOutWhy.NARROW
     return LeftOutWhy.HEADING if heading else None
 
 
