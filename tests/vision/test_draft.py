@@ -35,7 +35,9 @@ def paper() -> Grey:
     return np.full((HEIGHT, WIDTH), 255, np.uint8)
 
 
-def grid(page: Grey, left: int, top: int, rows: int, columns: int, *, cell: tuple[int, int] = CELL, ink: int = 0) -> None:
+def grid(
+    page: Grey, left: int, top: int, rows: int, columns: int, *, cell: tuple[int, int] = CELL, ink: int = 0
+) -> None:
     for row in range(rows + 1):
         y = top + row * cell[1]
         cv2.line(page, (left, y), (left + columns * cell[0], y), (ink,), 2)

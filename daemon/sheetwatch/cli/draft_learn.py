@@ -77,7 +77,7 @@ def learn_and_draft(*, files: Sequence[Path], folder: Path | None, name: str | N
     except TooFewSheets as error:
         _name_left_out(error.left_out, places)
         raise ConfigError(
-            f"{error.used} sheets show the same form, {FEWEST_SHEETS} are the least and {ENOUGH_SHEETS} are good; "
+            f"sheets that show the same form: {error.used}; {FEWEST_SHEETS} are the least, {ENOUGH_SHEETS} are good; "
             "scan more sheets of this form, filled in by different people"
         ) from error
     _name_left_out(learned.left_out, places)
