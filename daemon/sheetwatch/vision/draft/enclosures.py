@@ -28,6 +28,8 @@ _SIDE_REACH_MM = 0.9
 _SIDE_SHARES = (0.65, 0.8)
 """Of each side, and of all four together, that must be printed as a line or as the edge of a bar."""
 
+_DASH_GAP_MM, _LEAST_DASH = 1.7, 8
+
 _SMALLEST_AMONG_BARS_MM = 6.0
 """What solid print encloses on more than two sides and is smaller is a letter, a logo or a code."""
 
@@ -106,7 +108,7 @@ def _is_ruled(box: Box, rulings: Rulings) -> bool:
     level, upright = rulings.level, rulings.upright
     thin = _side_shares(box, reach, level, upright)
     barred = _side_shares(box, reach, rulings.solid, rulings.solid)
-    shares = np.maximum(thin, barred)
+    shares = np.minimum(np.maximum(thin, barred), _inked_shares(box, reach, rulings))
     each, all_four = _SIDE_SHARES
     if shares.min() < each or shares.mean() < all_four:
         return False
@@ -124,6 +126,26 @@ def _side_shares(box: Box, reach: int, level: Grey, upright: Grey) -> npt.NDArra
         _band(upright.T, box.right, reach, rows),
     )
     return np.array([band.max(axis=0).mean() if band.size else 0.0 for band in bands])
+
+
+def _inked_shares(box: Box, reach: int, rulings: Rulings) -> npt.NDArray[np.float64]:
+    """Share of each side's length that is inked, dashes taken for a line; a letter's stem ends before the side does."""
+    rows, columns = slice(box.top, box.bottom), slice(box.left, box.right)
+    contrast, gap = rulings.contrast, round(_DASH_GAP_MM * rulings.pixels_per_mm)
+    bands = (
+        _band(contrast, box.top, reach, columns),
+        _band(contrast, box.bottom, reach, columns),
+        _band(contrast.T, box.left, reach, rows),
+        _band(contrast.T, box.right, reach, rows),
+    )
+    return np.array([_inked_share(band.max(axis=0), gap) if band.size else 0.0 for band in bands])
+
+
+def _inked_share(darkness: Grey, gap: int) -> float:
+    inked = (darkness > max(_LEAST_DASH, 0.4 * float(np.percentile(darkness, 70)))).astype(np.uint8)
+    framed = np.pad(inked, gap)[None, :]
+    closed = cv2.morphologyEx(framed, cv2.MORPH_CLOSE, np.ones((1, gap), np.uint8))
+    return float(closed[0, gap:-gap].mean())
 
 
 def _band(lines: Grey, at: int, reach: int, along: slice) -> Grey:
