@@ -218,6 +218,24 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def write_anew(path: Path) -> None:
+    """Write a file's own bytes over it, and fsync it: what a failed fsync has left in memory alone gets to the disk.
+
+    A file that is not there is left at that. Raises OSError, DurabilityError.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    try:
+        at_byte = 0
+        while block := os.pread(descriptor, _COPY_BYTES, at_byte):
+            at_byte += os.pwrite(descriptor, block, at_byte)
+        fsync(descriptor, path)
+    finally:
+        os.close(descriptor)
+
+
 @contextlib.contextmanager
 def named(path: Path) -> Iterator[None]:
     """Let an OSError of an open file say which file it was; by itself it knows only a number."""

@@ -45,7 +45,8 @@ def wait_for(condition: Callable[[], bool], *, timeout_s: float) -> None:
 
 
 def demo(folder: Path, *options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "sheetwatch", "demo", "--dir", str(folder), *options]
+    listens = ["env", "--default-signal=INT"]  # also where the tests themselves run in a shell's background
+    command = [*listens, sys.executable, "-m", "sheetwatch", "demo", "--dir", str(folder), *options]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
-FILES = amount(1000, 20_000)
+FILES = amount(400, 20_000)
 MIB = 1 << 20
 WATCH = "version: 1\nwatch: {settle_s: 0.5, rescan_s: 3, incomplete_after_s: 60}\nlog: {format: json}\n"
 

@@ -143,12 +143,16 @@ def test_a_disk_that_is_full_at_the_start_is_waited_for(tmp_path: Path) -> None:
             try:
                 wait_until(lambda: "check the disk's space" in systemd.status)
                 assert "READY=1" in systemd.heard
+                told = place.command("status")
+                assert told.returncode == 1
+                assert "lies on a full disk" in " ".join(told.stdout.split())
                 place.drop("a.tif", sheet(row(1)))
                 ballast.unlink()
                 wait_until(lambda: len(place.csv_lines()) == 1)
             finally:
                 process.terminate()
-                assert process.wait(60) == 0
+                ended = process.wait(60)
+            assert ended == 0
 
 
 @needs_mounts

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DAEMON = Path(__file__).parents[1] / "support" / "pool_daemon.py"
 SCANS = {"a.jpg": sheet(row(1)), "b.tif": sheet(doubt(2), row(3), "foreign"), "c.jpg": sheet(doubt(4))}
 _WORKER_KILLS = amount(1, 40)
-_DAEMON_KILLS = amount(2, 40)
+_DAEMON_KILLS = amount(1, 40)
 _PICTURE_CALLS = ("unlink", "openat", "write", "fsync", "rename")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
+import shutil
 import sqlite3
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sheetwatch import files
 from sheetwatch.domain import EnvironmentFault, Field, FieldKind, LedgerError, Reading, State
 from sheetwatch.ledger import Form, Ledger, accounting, all_sheets, owed, pages, reviews, rows, rows_by_file, scans
 from sheetwatch.ledger.records import NewRow, NewScan, PageFacts
@@ -205,6 +208,30 @@ def test_a_ledger_made_before_an_index_gets_it_when_it_is_opened(tmp_path: Path)
         found = {row[0] for row in tx.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE INDEX%'")}
     assert "pages_files" in found
     assert found == made
+
+
+def test_the_log_of_a_dead_process_is_written_anew(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failed fsync may have left it in memory alone; from there it looks whole."""
+    claim(ledger)
+    dead = tmp_path / "dead"
+    shutil.copytree(ledger.path.parent, dead)
+    log = dead / "sheetwatch.db-wal"
+    content, synced = log.read_bytes(), list[Path]()
+    written = dict[int, bytes]()
+
+    def note(_: int, block: bytes, at_byte: int) -> int:
+        written[at_byte] = block
+        return len(block)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", note)
+        patch.setattr(files, "fsync", lambda _, path: synced.append(path))
+        Ledger.open(dead / "sheetwatch.db").close()
+    assert content
+    assert b"".join(written[at_byte] for at_byte in sorted(written)) == content
+    assert log in synced
 
 
 def test_looking_into_a_foreign_file_leaves_it_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,230 +1,31 @@
-"""The posterior over a roster: against brute force, honest, and never against clear handwriting."""
+"""The posterior over a roster: never against clear handwriting, and what it settles."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
-from itertools import product
-from math import prod
-from time import process_time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sheetwatch.domain import Alternative, Field, FieldKind, Reading, Roster, State
-from sheetwatch.rules.known_numbers import known_numbers
+from sheetwatch.domain import Field, FieldKind, Reading, State
 from sheetwatch.rules.roster import on_roster
+from support.rosters import (
+    Box,
+    box,
+    cell_reading,
+    clear,
+    comb_reading,
+    numbers,
+    roster_field,
+    rosters,
+    some_boxes,
+    told,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-Box = tuple[Alternative, ...]
-Floats = npt.NDArray[np.float64]
-
-SLIP = 0.01
-STRANGER = 0.01
-VOID = 0.1
-SUREST = 0.999999
-
-
-def roster_field(values: Iterable[str], comb: int | None = None) -> Field:
-    roster = Roster(source="students.csv", column="roll", values=frozenset(values))
-    return Field(name="roll", kind=FieldKind.DIGITS, comb=comb, roster=roster)
-
-
-def box(**weights: float) -> Box:
-    """A box by its symbols: box(s7=0.9, s1=0.05, empty=0.01)."""
-    seen = [("" if name == "empty" else name[1:], p) for name, p in weights.items()]
-    return tuple(Alternative(value=value, probability=p) for value, p in sorted(seen, key=lambda one: -one[1]))
-
-
-def clear(text: str, probability: float = 0.999) -> list[Box]:
-    """Boxes with these digits, a space being an empty box; the rest cannot be read."""
-    return [box(**{"empty" if digit == " " else f"s{digit}": probability}) for digit in text]
-
-
-def joined(boxes: list[Box]) -> dict[str, float]:
-    """What the boxes say without a roster."""
-    values: dict[str, float] = {}
-    for chosen in product(*boxes):
-        text = "".join(one.value or " " for one in chosen)
-        if " " not in text.strip():
-            values[text.strip()] = values.get(text.strip(), 0.0) + prod(one.probability for one in chosen)
-    return values
-
-
-def comb_reading(boxes: list[Box]) -> Reading:
-    """As the reader reads a comb."""
-    values = joined(boxes)
-    ranked = sorted(values.items(), key=lambda one: -one[1])
-    rest = 1.0 - sum(values.values())
-    others = tuple(Alternative(value=value, probability=p) for value, p in ranked)
-    if not ranked or rest > ranked[0][1]:
-        return Reading(value="", state=State.UNREADABLE, probability=rest, alternatives=others[:8], boxes=tuple(boxes))
-    value, probability = ranked[0]
-    return Reading(
-        value=value,
-        state=State.WRITTEN if value else State.EMPTY,
-        probability=probability,
-        alternatives=others[1:9],
-        boxes=tuple(boxes),
-    )
-
-
-def cell_reading(values: Mapping[str, float], state: State = State.WRITTEN) -> Reading:
-    """As the reader reads a whole cell: values, the likeliest first, with their probabilities."""
-    others = [Alternative(value=value, probability=p) for value, p in values.items()]
-    if state is State.UNREADABLE:
-        return Reading(value="", state=state, probability=1.0 - sum(values.values()), alternatives=tuple(others))
-    best, *others = others
-    return Reading(value=best.value, state=state, probability=best.probability, alternatives=tuple(others))
-
-
-def told(reading: Reading) -> dict[str, float]:
-    """Every value that a reading names, with its probability."""
-    own = {} if reading.state is State.UNREADABLE else {reading.value: reading.probability}
-    return own | {one.value: one.probability for one in reading.alternatives}
-
-
-# The prior by its definition, one writer after the other.
-
-
-def written_prior(roster: frozenset[str], longest: int) -> dict[str, float]:
-    weights: dict[str, float] = defaultdict(float)
-    for entry in roster:
-        weights[entry] += (1.0 - SLIP - STRANGER) / len(roster)
-        slips = [entry[:place] + digit + entry[place + 1 :] for place in range(len(entry)) for digit in "0123456789"]
-        slips = [slip for slip in slips if slip != entry]
-        slips += [
-            entry[:place] + entry[place + 1] + entry[place] + entry[place + 2 :] for place in range(len(entry) - 1)
-        ]
-        for slip in slips:
-            weights[slip] += SLIP / len(roster) / len(slips)
-    for length in range(1, longest + 1):
-        same = [entry for entry in roster if len(entry) == length]
-        share = 0.9 * len(same) / len(roster) + 0.1 / 40
-        for digits in product("0123456789", repeat=length):
-            places = (
-                (1 + sum(entry[place] == digit for entry in same)) / (10 + len(same))
-                for place, digit in enumerate(digits)
-            )
-            weights["".join(digits)] += STRANGER * share * prod(places)
-    return dict(weights)
-
-
-def brute_force_comb(roster: frozenset[str], boxes: list[Box]) -> dict[str, float]:
-    """Every way to fill the boxes, with its weight."""
-    tables = []
-    for each in boxes:
-        seen = {one.value: one.probability for one in each}
-        unread = 1.0 - sum(seen.values())
-        tables.append({symbol: seen.get(symbol, 0.0) + (1 - VOID) * unread / 11 for symbol in ["", *"0123456789"]})
-    likelihoods: dict[str, float] = defaultdict(float)
-    for chosen in product(*(table.items() for table in tables)):
-        text = "".join(symbol or " " for symbol, _ in chosen)
-        if " " not in text.strip():
-            likelihoods[text.strip()] += prod(likelihood for _, likelihood in chosen)
-    prior = written_prior(roster, len(boxes))
-    weights = {value: prior[value] * likelihood for value, likelihood in likelihoods.items() if value}
-    blank = prod(sum(one.probability for one in each if not one.value) for each in boxes)
-    meant = prod(1.0 - VOID * (1.0 - sum(one.probability for one in each)) for each in boxes)
-    total = sum(weights.values())
-    return {"": blank} | {value: (1.0 - blank) * meant * weight / total for value, weight in weights.items()}
-
-
-def brute_force_cell(roster: frozenset[str], reading: Reading, longest: int) -> dict[str, float]:
-    """Every number up to a length, with its weight."""
-    seen = told(reading)
-    blank = seen.pop("", 0.0)
-    unread = 1.0 - blank - sum(seen.values())
-    misread = (1.0 - VOID) * unread
-    strings = sum(10**length for length in {len(entry) for entry in roster})
-    likeliest = max(seen, key=lambda value: seen[value])
-    prior = written_prior(roster, longest)
-    weights = {}
-    for value, share in prior.items():
-        off = len(value) == len(likeliest) and sum(a != b for a, b in zip(value, likeliest, strict=True)) == 1
-        near = misread / 2 / (9 * len(likeliest)) if off and value in roster else 0.0
-        weights[value] = share * (seen.get(value, 0.0) + near + misread / 2 / strings)
-    total = sum(weights.values()) + (1.0 - sum(prior.values())) * misread / 2 / strings
-    written = 1.0 - blank - VOID * unread
-    return {"": blank} | {value: written * weight / total for value, weight in weights.items()}
-
-
-shares = st.integers(1, 1000).map(lambda number: (number / 1000) ** 4)
-
-
-def rosters(longest: int) -> st.SearchStrategy[frozenset[str]]:
-    return st.frozensets(st.text("0137", min_size=1, max_size=longest), min_size=1, max_size=6)
-
-
-@st.composite
-def some_boxes(draw: st.DrawFn, count: int) -> list[Box]:
-    boxes = []
-    for _ in range(count):
-        symbols = draw(st.lists(st.sampled_from(["", *"0137"]), max_size=4, unique=True))
-        weights = [draw(shares) for _ in symbols]
-        total = sum(weights) + draw(shares)
-        seen = [Alternative(value=s, probability=w / total) for s, w in zip(symbols, weights, strict=True)]
-        boxes.append(tuple(sorted(seen, key=lambda one: -one.probability)))
-    return boxes
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.data(), st.integers(1, 3))
-def test_combs_against_brute_force(data: st.DataObject, count: int) -> None:
-    field = roster_field(data.draw(rosters(3)), comb=count)
-    boxes = data.draw(some_boxes(count))
-    assert field.roster is not None
-    expected = brute_force_comb(field.roster.values, boxes)
-    found = on_roster(field, comb_reading(boxes))
-    for value, probability in told(found).items():
-        assert min(probability, SUREST) == pytest.approx(min(expected[value], SUREST), rel=1e-9)
-    entries = {value: p for value, p in expected.items() if value in field.roster.values}
-    likeliest = max(entries, key=lambda value: entries[value], default="")
-    least = found.alternatives[-1].probability if len(found.alternatives) == 8 else 1e-6
-    assert likeliest in told(found) or expected[likeliest] <= least
-    assert found.probability + sum(one.probability for one in found.alternatives) <= 1.0 + 1e-9
-
-
-@st.composite
-def cell_readings(draw: st.DrawFn) -> Reading:
-    values = draw(st.lists(st.one_of(st.just(""), st.text("0137", min_size=1, max_size=3)), min_size=1, unique=True))
-    weights = [draw(shares) for _ in values[:6]]
-    total = sum(weights) + draw(shares)
-    ranked = sorted(zip(values[:6], weights, strict=True), key=lambda one: -one[1])
-    (best, weight), *others = [(value, weight / total) for value, weight in ranked]
-    return Reading(
-        value=best,
-        state=State.WRITTEN if best else State.EMPTY,
-        probability=weight,
-        alternatives=tuple(Alternative(value=value, probability=p) for value, p in others),
-    )
-
-
-@settings(max_examples=40, deadline=None)
-@given(rosters(3), cell_readings())
-def test_cells_against_brute_force(roster: frozenset[str], reading: Reading) -> None:
-    found = on_roster(roster_field(roster), reading)
-    if not any(told(reading)):
-        assert found == reading
-        return
-    expected = brute_force_cell(roster, reading, 3)
-    for value, probability in told(found).items():
-        assert min(probability, SUREST) == pytest.approx(min(expected[value], SUREST), rel=1e-9)
-
-
-def numbers(count: int, length: int, seed: int) -> list[str]:
-    """So many different numbers."""
-    drawn = np.random.default_rng(seed).choice(10**length, count, replace=False)
-    return [f"{number:0{length}d}" for number in drawn]
-
-
-# What must hold whatever the roster: clear handwriting stands.
+    from collections.abc import Iterable
 
 
 @settings(max_examples=100, deadline=None)
@@ -298,9 +99,6 @@ def test_a_number_that_fits_nobody_keeps_its_value() -> None:
     found = on_roster(roster_field(numbers(300, 8, 1), 8), comb_reading(clear("31415926", 0.9995)))
     assert (found.value, found.state) == ("31415926", State.WRITTEN)
     assert found.probability > 0.9
-
-
-# What the roster settles, and what it leaves open.
 
 
 @pytest.mark.parametrize("likelier", ["1", "7"])
@@ -438,122 +236,3 @@ def test_a_comb_that_cannot_hold_any_entry_keeps_its_reading() -> None:
 def test_nothing_is_quite_certain() -> None:
     found = on_roster(roster_field(["123"], 3), comb_reading(clear("123", 1.0)))
     assert 0.999 < found.probability < 1.0
-
-
-# Honest: sheets drawn from the model; of the readings settled with p, the share p is right.
-
-
-class Sheet(NamedTuple):
-    """What was written (None: struck out), and how it was read."""
-
-    written: str | None
-    reading: Reading
-
-
-def slipped(value: str, random: np.random.Generator) -> str:
-    place = int(random.integers(10 * len(value) - 1))
-    if place < 9 * len(value):
-        digit = (int(value[place // 9]) + 1 + place % 9) % 10
-        return f"{value[: place // 9]}{digit}{value[place // 9 + 1 :]}"
-    place -= 9 * len(value)
-    return value[:place] + value[place + 1] + value[place] + value[place + 2 :]
-
-
-def written_number(roster: list[str], random: np.random.Generator) -> str:
-    value = roster[random.integers(len(roster))]
-    kind = random.random()
-    if kind < SLIP:
-        return slipped(value, random)
-    if kind < SLIP + STRANGER:
-        places = zip(*roster, strict=True)
-        counts = [np.array([1 + place.count(digit) for digit in "0123456789"]) for place in places]
-        return "".join(str(random.choice(10, p=count / count.sum())) for count in counts)
-    return value
-
-
-def seen_box(digit: int, unread: float, random: np.random.Generator) -> tuple[Floats, bool]:
-    """The exact probabilities of 11 symbols under noise, and whether the box means nothing."""
-    noise = random.choice([0.2, 0.35, 0.6])
-    misread = random.random() < unread
-    shown = int(random.integers(11)) if misread else digit
-    signal = random.normal(0.0, noise, 11)
-    signal[shown] += 1.0
-    odds = np.exp((signal - signal.max()) / noise**2)
-    return (1.0 - unread) * odds / odds.sum(), misread and bool(random.random() < VOID)
-
-
-def sheet(roster: list[str], random: np.random.Generator) -> Sheet:
-    value = written_number(roster, random)
-    boxes, best, is_void = [], "", False
-    for digit in value:
-        seen, void = seen_box(int(digit), float(random.choice([0.001, 0.02, 0.5], p=[0.8, 0.19, 0.01])), random)
-        is_void |= void
-        symbols = [*"0123456789", ""]
-        ranked = sorted(zip(seen.tolist(), symbols, strict=True), reverse=True)
-        boxes.append(tuple(Alternative(value=symbol, probability=p) for p, symbol in ranked))
-        best += max(zip(seen[:10].tolist(), symbols, strict=False))[1]
-    probability = prod(each[0].probability for each in boxes)
-    reading = Reading(value=best, state=State.WRITTEN, probability=probability, boxes=tuple(boxes))
-    return Sheet(None if is_void else value, reading)
-
-
-def test_settled_probabilities_hold() -> None:
-    random = np.random.default_rng(20261121)
-    roster = sorted({*numbers(150, 4, 5), *(f"21{number:02d}" for number in range(40))})
-    field = roster_field(roster, 4)
-    sheets = [sheet(roster, random) for _ in range(3000)]
-    settled = [on_roster(field, one.reading) for one in sheets]
-    said = np.array([one.probability for one in settled])
-    right = np.array([one.value == each.written for one, each in zip(settled, sheets, strict=True)])
-    by_ink = np.mean([each.reading.value == each.written for each in sheets])
-    assert right.mean() > by_ink + 0.05
-    for low, high in ((0.0, 0.5), (0.5, 0.9), (0.9, 0.99), (0.99, 0.998), (0.998, 1.0)):
-        chosen = (said >= low) & (said < high)
-        expected, found, count = said[chosen].mean(), right[chosen].mean(), chosen.sum()
-        print(f"{low}..{high}: {count} sheets, said {expected:.4f}, right {found:.4f}")
-        assert count > 100
-        assert abs(found - expected) <= 4.0 * np.sqrt(expected * (1.0 - expected) / count)
-
-
-# A hundred thousand numbers.
-
-
-@pytest.fixture(scope="module")
-def large() -> Field:
-    return roster_field(numbers(100_000, 12, 6), 12)
-
-
-def shortest(action: Callable[[], object]) -> float:
-    """The least processor time of some tries, in seconds."""
-    tries = []
-    for _ in range(5):
-        started_s = process_time()
-        action()
-        tries.append(process_time() - started_s)
-    return min(tries)
-
-
-def test_a_large_roster_costs_little_more_than_one_look_at_it(large: Field) -> None:
-    assert large.roster is not None
-    values = sorted(large.roster.values)
-    boxes = [*clear(values[0][:5]), box(s1=0.5, s2=0.4), *clear(values[0][6:])]
-    reading = comb_reading(boxes)
-    table = np.full((12, 10), 1e-4)
-    digits = known_numbers(large.roster).group(12).digits
-
-    def look() -> Floats:
-        weights = np.ones(digits.shape[1])
-        for place, row in enumerate(digits):
-            weights *= table[place].take(row)
-        return weights
-
-    on_roster(large, reading)
-    assert shortest(lambda: on_roster(large, reading)) < 25 * shortest(look)
-
-
-def test_a_large_roster_is_laid_out_once_and_small(large: Field) -> None:
-    assert large.roster is not None
-    known = known_numbers(large.roster)
-    assert known is known_numbers(large.roster)
-    assert known.group(12).digits.nbytes == 1_200_000
-    assert known.group(12).value(0) == min(large.roster.values)

@@ -43,6 +43,7 @@ def archive_scan(work_file: Path, target: Path) -> bool:
         fsync_folder(target.parent)
         return target.exists()
     if _is_copy(target, work_file):  # between file systems the crash came before the work file was removed
+        fsync_folder(target.parent)
         remove(work_file)
     else:
         move_new(work_file, target)

@@ -16,7 +16,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import fsync, is_taken, move_to_free, named, numbered, rename_new, write_all, write_atomically
+from sheetwatch.files import (
+    fsync,
+    fsync_folder,
+    is_taken,
+    move_to_free,
+    named,
+    numbered,
+    rename_new,
+    write_all,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,6 +87,7 @@ def deliver(path: Path, known: Known, lines: Sequence[str]) -> Delivered:
         return _make(path, base + new, Surprise.MISSING if before else None)
     seen, found = _read(path, len(base) + len(new))
     if _is_torn(found, base, new) and (done := _append(path, seen, len(base), new)):
+        fsync_folder(path.parent)  # who put the file there may have been killed before its name was on the disk
         return done
     return _make(path, base + new, Surprise.ALTERED)
 

@@ -100,3 +100,9 @@ class Root:
 def is_read_only(folder: Path) -> bool:
     """Whether a folder lies on a file system that nobody can write to. Raises OSError."""
     return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
+def is_full(folder: Path) -> bool:
+    """Whether a folder lies on a file system without a free block. Raises OSError."""
+    status = os.statvfs(folder)
+    return status.f_blocks > 0 and status.f_bavail == 0

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _EMPTY_SHARE = 0.07
 _PICTURED_SHARE = 0.36  # of the written cells: digits that exist only as pictures (MNIST and the like)
+_INKED = 48  # of 255
+_LEAST_PART = 6  # pixels; smaller ones are rests of a dry pen
+_VISIBLE = 0.93  # of the paper's light; ink lighter than that is not seen
+_SEEN_SHARE = 0.7  # of its pixels that must be visible, for ink and each of its parts to show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,12 +90,35 @@ class Composer:
 
 
 def _shows(grey: Grey, ink: Grey) -> bool:
-    """Whether the ink is darker than its paper by what a person needs to see it."""
-    body = ink > 127
-    if body.sum() < 8:
+    """Whether the ink, and every part of it, is darker than its paper by what a person needs to see it.
+
+    A digit or a point that nobody can see would teach, and count, as a mistake to leave it out.
+    """
+    body, inked = ink > 127, (ink > _INKED).astype(np.uint8)
+    if body.sum() < 8 or _seen_share(grey, body, _paper(grey, ink)) <= _SEEN_SHARE:
         return False
-    paper = float(np.median(grey[ink < 16])) if (ink < 16).any() else 255.0
-    return float((grey[body] < 0.93 * paper).mean()) > 0.7
+    count, numbers, boxes, _ = cv2.connectedComponentsWithStats(inked, connectivity=8)
+    return all(_part_shows(grey, ink, numbers, number, boxes[number]) for number in range(1, count))
+
+
+def _part_shows(grey: Grey, ink: Grey, numbers: npt.NDArray[np.int32], number: int, box: npt.NDArray[np.int32]) -> bool:
+    left, top, width, height, area = (int(value) for value in box)
+    if area < _LEAST_PART:
+        return True
+    spare = max(4, (width + height) // 4)
+    near = np.s_[max(0, top - spare) : top + height + spare, max(0, left - spare) : left + width + spare]
+    mine = numbers[near] == number
+    middle = mine & (ink[near] > 0.6 * ink[near][mine].max())
+    return _seen_share(grey[near], middle, _paper(grey[near], ink[near])) > _SEEN_SHARE
+
+
+def _paper(grey: Grey, ink: Grey) -> float:
+    free = grey[ink < 16]
+    return float(np.median(free)) if free.size else 255.0
+
+
+def _seen_share(grey: Grey, strokes: npt.NDArray[np.bool_], paper: float) -> float:
+    return float((grey[strokes] < _VISIBLE * paper).mean())
 
 
 def _resized(picture: Grey, height: int, rng: Rng) -> Grey:

@@ -11,6 +11,8 @@ from sheetwatch.reader.vocabulary import CLASSES, FRAMES_A_COLUMN
 
 layers = tf.keras.layers
 
+_MOMENTUM = 0.995  # of the running averages: over some 200 batches, so of every width about as often as it occurs
+
 
 def build_network() -> Any:
     """A Keras model from float32 (N, 32, W, 1), 0 to 1, to float32 logits (N, 1, W / 4, 30); 396,000 parameters.
@@ -32,7 +34,7 @@ def build_network() -> Any:
 
 def _convolved(x: Any, filters: int, size: Any, *, strides: Any = 1, padding: str = "same") -> Any:
     x = layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False)(x)
-    return layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
+    return layers.ReLU()(layers.BatchNormalization(momentum=_MOMENTUM)(x))
 
 
 def _residual(x: Any) -> Any:

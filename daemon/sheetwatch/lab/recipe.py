@@ -17,9 +17,10 @@ class Recipe:
 
     `cells`: how many are made to be shown, each composed cell in `views` variations (about one in twenty is left out:
     no ink is found in it, or it would teach wrongly); `rate`: the highest learning rate;
-    `precision` of the arithmetic while fitting (processors without bfloat16 are slow with it); `fixed_statistics`:
-    whether batches are normalised as in reading, for a last fitting; `held_out`: how many cells of hands that were not
-    trained on are composed to calibrate with.
+    `precision` of the arithmetic while fitting (processors without bfloat16 are slow with it); `fixed_from`: the share
+    of the cells after which batches are normalised by the running averages, as in reading, no longer by their own mean
+    and variance (which differ between narrow pictures and wide ones; a batch holds one width); `held_out`: how many
+    cells of hands that were not trained on are composed to calibrate with.
     """
 
     name: str
@@ -27,7 +28,7 @@ class Recipe:
     views: int = 3
     rate: float = 2e-3
     precision: Literal["float32", "bfloat16"] = "float32"
-    fixed_statistics: bool = False
+    fixed_from: float = 0.5
     held_out: int = 60_000
     seed: int = 1
     version: Literal[1] = 1
@@ -40,4 +41,6 @@ def load_recipe(path: Path) -> Recipe:
     for name in ("cells", "views", "held_out"):
         if getattr(recipe, name) < 1:
             document.fail((name,), "must be at least 1", "give a whole number above 0")
+    if not 0 <= recipe.fixed_from <= 1:
+        document.fail(("fixed_from",), "is a share of the cells", "give a number from 0 to 1")
     return recipe

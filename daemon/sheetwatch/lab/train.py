@@ -139,11 +139,12 @@ def _fit(
     if start:
         model.load_weights(start)
     optimizer = tf.keras.optimizers.Adam(recipe.rate, global_clipnorm=5.0, use_ema=True, ema_momentum=0.999)
-    step = _step(model, optimizer, own_statistics=not recipe.fixed_statistics)
+    own, fixed = (_step(model, optimizer, own_statistics=which) for which in (True, False))
     seen, losses = 0, []
     try:
         for number, batch in enumerate(stream, 1):
             optimizer.learning_rate.assign(_rate(seen / recipe.cells, recipe.rate))
+            step = own if seen < recipe.fixed_from * recipe.cells else fixed
             losses.append(float(step(batch.pictures, batch.labels, batch.lengths)))
             seen += len(batch.pictures)
             report(Fitting(cells=seen, of=recipe.cells, loss=float(np.mean(losses[-_AVERAGED_LOSSES:]))))

@@ -110,18 +110,29 @@ def batches(
     held_out: bool = False,
     own: OwnDigits | None = None,
 ) -> Iterator[Batch]:
-    """Batches until about this many cells were shown, each composed cell `views` times; `own`: with a user's digits."""
+    """Batches until about this many cells were shown, each composed cell `views` times; `own`: with a user's digits.
+
+    The widths come in random order: running averages over the batches would else be those of the widest.
+    """
     waiting: dict[int, Labelled] = defaultdict(list)
     jobs = (Job(seed=seed, number=number, views=views) for number in range(-(-cells // (CHUNK * views))))
+    rng = np.random.default_rng(seed)
     context = multiprocessing.get_context("spawn")
     with context.Pool(processes, _start, (folder, held_out, own)) as pool:
         for made in _a_little_ahead(pool, jobs, 2 * processes):
             for picture, label in made:
                 waiting[picture.shape[1]].append((picture, label))
-            for width in WIDTHS:
-                while len(waiting[width]) >= _BATCH[width]:
-                    taken, waiting[width] = waiting[width][: _BATCH[width]], waiting[width][_BATCH[width] :]
-                    yield batch_of(taken)
+            ready = list(_full_batches(waiting))
+            for place in rng.permutation(len(ready)):
+                yield batch_of(ready[place])
+
+
+def _full_batches(waiting: dict[int, Labelled]) -> Iterator[Labelled]:
+    """As many full batches as there are, width after width; what is left goes on waiting."""
+    for width in WIDTHS:
+        while len(waiting[width]) >= _BATCH[width]:
+            taken, waiting[width] = waiting[width][: _BATCH[width]], waiting[width][_BATCH[width] :]
+            yield taken
 
 
 def _a_little_ahead(pool: Pool, jobs: Iterable[Job], ahead: int) -> Iterator[Labelled]:

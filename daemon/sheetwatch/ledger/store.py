@@ -7,7 +7,7 @@ import sqlite3
 from typing import TYPE_CHECKING, NoReturn
 
 from sheetwatch.domain import EnvironmentFault, LedgerError
-from sheetwatch.files import DurabilityError, fsync_folder, make_folder
+from sheetwatch.files import DurabilityError, fsync_folder, make_folder, write_anew
 from sheetwatch.ledger.schema import APPLICATION_ID, COLUMNS, INDEXES, SCHEMA, VERSION
 
 if TYPE_CHECKING:
@@ -70,16 +70,14 @@ class Ledger:
     def open_for_reading(cls, path: Path) -> Self:
         """Open for looking only. Raises LedgerError when there is none yet."""
         require(path)
-        with translated(path):
-            connection = _connect_to_read(path)
         try:
-            connection.row_factory = sqlite3.Row
-            with translated(path):
-                _check_version(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-        return cls(path, connection)
+            return cls(path, _checked(path, "mode=ro"))
+        except EnvironmentFault:
+            log = path.with_name(f"{path.name}-wal")
+            if log.exists() and log.stat().st_size:
+                raise
+            # Nothing in the log, and no room to begin one, as on a full or read-only disk: nobody writes now.
+            return cls(path, _checked(path, "immutable=1"))
 
     def close(self) -> None:
         """Close the file; SQLite folds the write-ahead log into it.
@@ -195,8 +193,21 @@ def _raise_ours(path: Path, error: sqlite3.DatabaseError) -> NoReturn:
     raise LedgerError(f"{path}: {error}; this is a fault of the program, please report it") from error
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=_BUSY_S)
+def _checked(path: Path, mode: str) -> sqlite3.Connection:
+    with translated(path):
+        connection = _connect_to_read(path, mode)
+    try:
+        connection.row_factory = sqlite3.Row
+        with translated(path):
+            _check_version(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect_to_read(path: Path, mode: str = "mode=ro") -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, isolation_level=None, timeout=_BUSY_S)
 
 
 def _start_reading(connection: sqlite3.Connection) -> None:
@@ -210,8 +221,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if mode != "wal":  # SQLite says no more of an fsync that failed there
         raise LedgerError(f"{path}: SQLite could not begin its log; check the disk, then start again")
     connection.execute("PRAGMA synchronous = FULL")
-    # After a failed fsync, what an earlier process left in the log may look whole and not be on the disk; all that is
-    # written behind it would be lost with it in a power cut. Folded into the file, it is written anew.
+    _write_log_anew(connection, path)
     connection.execute(_FOLD)
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     fsync_folder(path.parent)  # SQLite keeps silent when its own fsync of the folder fails
@@ -241,6 +251,19 @@ def _missing_columns(connection: sqlite3.Connection) -> list[tuple[str, str, str
 
 def _column_names(connection: sqlite3.Connection, table: str) -> set[str]:
     return {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+
+
+def _write_log_anew(connection: sqlite3.Connection, path: Path) -> None:
+    """Write once more what an earlier process left in the log; nobody else writes meanwhile.
+
+    After a failed fsync it may look whole, and only its beginning be on the disk. What is written behind it would be
+    lost with its end in a power cut; and where it was folded, its beginning would be folded over what is newer.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        write_anew(path.with_name(f"{path.name}-wal"))
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:

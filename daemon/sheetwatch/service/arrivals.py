@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sheetwatch.delivery.review_folder import stem_of_leftover
-from sheetwatch.domain import EnvironmentFault, ReasonCode, SheetwatchError
-from sheetwatch.files import written_ns
-from sheetwatch.intake import claim as moves
+from sheetwatch.domain import ReasonCode, SheetwatchError
 from sheetwatch.intake.folders import Root
 from sheetwatch.intake.listing import LeftAlone, Seen, look
 from sheetwatch.intake.tracker import Tracker
-from sheetwatch.ledger import OpenReview, reviews, scans
-from sheetwatch.ledger.records import Claim, NewScan
-from sheetwatch.names import plain_text, safe_suffix
-from sheetwatch.service.site import PROGRAM, Site
+from sheetwatch.ledger import reviews
+from sheetwatch.names import plain_text
+from sheetwatch.service.claims import Claims, ScanRefusedError
 from sheetwatch.worker import PageWorker, Probe, WorkerFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
+    from pathlib import Path
 
-    from sheetwatch.ledger import Transaction
+    from sheetwatch.service.site import Site
 
 # A step of the loop stays short, however many files were given up at the same time.
 _GIVEN_UP_AT_ONCE = 20
 # When a file that the system refused is tried again: a share's bad moment is over by then.
 _SOON_S = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Return:
-    """What a scan means for a page in review, when it is one that an operator moved back."""
-
-    returns_page: int | None = None
-    replaces_page: int | None = None
-    keep: bool = True
 
 
 class Arrivals:
@@ -54,6 +40,7 @@ class Arrivals:
         self._entering = entering
         watch = site.settings.watch
         self._roots = [Root.of("inbox", inbox) for inbox in site.settings.inbox]
+        self._claims = Claims(site, self._roots)
         self._tracker = Tracker(settle_s=watch.settle_s, incomplete_after_s=watch.incomplete_after_s)
         self._unfinished = Tracker(settle_s=watch.incomplete_after_s)
         self._told_unfinished: set[Seen] = set()
@@ -88,6 +75,10 @@ class Arrivals:
     def next_due_s(self) -> float | None:
         """When a file that waits may be ready, if nothing changes: time for another look."""
         return self._tracker.next_due_s()
+
+    def finish_claims(self) -> None:
+        """Finish, or undo, the claims that a crash or a fault left open."""
+        self._claims.finish_open()
 
     def look(self) -> None:
         """Find what lies in the inboxes. Raises EnvironmentFault when one is not there, after looking at the others."""
@@ -207,26 +198,16 @@ class Arrivals:
         self._site.log.warning("worker_failed", path=plain_text(str(seen.path)), reason=failure.detail)
 
     def _claim(self, seen: Seen, probe: Probe) -> None:
-        """Take a scan up: written down, moved, counted."""
-        with self._site.ledger.transaction() as tx:
-            claim = scans.begin_claim(tx, self._new_scan(tx, seen, probe))
         try:
-            taken = moves.take(seen, self._site.work_file(claim.scan_id, claim.suffix))
-        except PermissionError as error:
-            if os.fspath(error.filename) != str(seen.path):  # it is the state folder that refuses
-                raise
-            self.finish_claims()
-            self._leave_alone(seen, error)
+            taken = self._claims.take(seen, probe)
+        except ScanRefusedError as refusal:
+            self._leave_alone(seen, refusal.cause)
             return
-        except FileNotFoundError:
-            taken = None
-        if taken is None:
-            self.finish_claims()  # finds it in the inbox, and cancels
+        if taken:
+            self._tracker.taken(seen)
+            self._failed_once.discard(seen)
+        else:
             self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
-            return
-        self._tracker.taken(seen)
-        self._failed_once.discard(seen)
-        self._finish(claim, taken)
 
     def _leave_alone(self, seen: Seen, error: OSError) -> None:
         """One file that the system refuses keeps nobody waiting; an inbox that it refuses is a fault.
@@ -241,81 +222,3 @@ class Arrivals:
         self._tracker.set_aside(seen, now_s=now_s, pause_s=_SOON_S if first else None)
         if first:
             self._site.log.warning("left_alone", path=plain_text(str(seen.path)), reason=error.strerror)
-
-    def _new_scan(self, tx: Transaction, seen: Seen, probe: Probe) -> NewScan:
-        name = seen.path.name
-        back = self._meaning_for_review(tx, name, probe)
-        return NewScan(
-            source=seen.path,
-            name=plain_text(name),
-            suffix=safe_suffix(name),
-            size_bytes=seen.size_bytes,
-            mtime_ns=seen.mtime_ns,
-            sha256=probe.sha256,
-            page_count=probe.page_count,
-            claimed_at=self._site.clock.now(),
-            program=PROGRAM,
-            problem=probe.problem,
-            returns_page=back.returns_page,
-            replaces_page=back.replaces_page,
-            keep=back.keep,
-            stem=_stem(name),
-        )
-
-    def _meaning_for_review(self, tx: Transaction, name: str, probe: Probe) -> _Return:
-        """A page in review comes back under its stem, or with its content while it is missing from the folder."""
-        review = reviews.find_review(tx, _stem(name)) or self._missing_with_content(tx, probe.sha256)
-        if review is None:
-            return _Return()
-        keep = probe.sha256 is None or probe.sha256 != review.page_sha256
-        if probe.page_count in {1, review.page_count}:
-            return _Return(returns_page=review.page, keep=keep)
-        if reviews.could_not_be_opened(tx, review.page):
-            return _Return(replaces_page=review.page)
-        return _Return()
-
-    def _missing_with_content(self, tx: Transaction, sha256: str | None) -> OpenReview | None:
-        for review in reviews.find_by_content(tx, sha256):
-            if review.page_name and not (self._site.settings.review / review.page_name).exists():
-                return review
-        return None
-
-    def finish_claims(self) -> None:
-        """Finish, or undo, the claims that a crash or a fault left open."""
-        with self._site.ledger.reading() as tx:
-            unfinished = scans.unfinished_claims(tx)
-        for claim in unfinished:
-            work_file = self._site.work_file(claim.scan_id, claim.suffix)
-            if work_file.exists() and self._is_away(claim.source):
-                continue  # nobody can know yet whether a copied scan lies there still, to come in a second time
-            if found := moves.recover(_as_claimed(claim), work_file):
-                self._finish(claim, found)
-            else:
-                with self._site.ledger.transaction() as tx:
-                    scans.cancel_claim(tx, claim.scan)
-
-    def _is_away(self, source: Path) -> bool:
-        """Whether the inbox of a file cannot be used now."""
-        try:
-            for root in self._roots:
-                if source.is_relative_to(root.folder):
-                    root.check()
-        except (EnvironmentFault, OSError):
-            return True
-        return False
-
-    def _finish(self, claim: Claim, taken: os.stat_result) -> None:
-        with self._site.ledger.transaction() as tx:
-            drop_duplicates = self._site.settings.duplicates == "drop"
-            at, mtime_ns = self._site.clock.now(), written_ns(taken)
-            scans.finish_claim(tx, claim.scan, mtime_ns=mtime_ns, drop_duplicates=drop_duplicates, at=at)
-        self._site.log.info("scan_claimed", scan_id=claim.scan_id, source=plain_text(str(claim.source)))
-
-
-def _as_claimed(claim: Claim) -> moves.Claimed:
-    return moves.Claimed(source=claim.source, size_bytes=claim.size_bytes, mtime_ns=claim.mtime_ns, sha256=claim.sha256)
-
-
-def _stem(name: str) -> str:
-    """The stem of a file name, as the ledger spells those of pages in review."""
-    return plain_text(Path(name).stem)

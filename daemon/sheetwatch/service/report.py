@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sheetwatch.intake.folders import is_read_only, named_folders
+from sheetwatch.intake.folders import is_full, is_read_only, named_folders
 from sheetwatch.intake.listing import look
 from sheetwatch.ledger import Accounting, Ledger, Owed, SheetLine, accounting, last_sheets, owed
 from sheetwatch.service import lock
@@ -103,7 +103,9 @@ def _trouble(folder: Path) -> str | None:
     try:
         if not os.access(folder, os.R_OK | os.X_OK):
             return "is not there or cannot be read; mount it, or correct its rights"
-        return "is read-only; mount it for writing" if is_read_only(folder) else None
+        if is_read_only(folder):
+            return "is read-only; mount it for writing"
+        return "lies on a full disk; free some space" if is_full(folder) else None
     except OSError as error:
         return f"cannot be used ({error.strerror}); mount it again"
 
