@@ -47,7 +47,8 @@ class Outcome:
     """How one form fared.
 
     `missing`, `extra`: share of the print's dark pixels that are not in the learned blank, and of the learned blank's
-    that are not in print. `aligned` of `tried` other sheets align to the drafted template.
+    that are not in print. `aligned` of `tried` other sheets align to the drafted template, `aligned_to_print` to the
+    form as it was printed.
     """
 
     seed: int
@@ -58,6 +59,7 @@ class Outcome:
     extra: float
     tally: Tally
     aligned: int
+    aligned_to_print: int
     tried: int
 
 
@@ -71,7 +73,7 @@ def measure(seed: int, sheets: int) -> tuple[Outcome, Learned, Proposal]:
     to_reference = _true_to_reference(form, proposal)
     missing, extra = _differences(form.reference, proposal.reference)
     drafted = Template(name="drafted", title="", reference=_frozen(proposal.reference), fields=proposal.fields)
-    others = (generate_sheet(form, 1000 * seed + 500 + index).grey for index in range(_ALIGNED_SHEETS))
+    others = [generate_sheet(form, 1000 * seed + 500 + index).grey for index in range(_ALIGNED_SHEETS)]
     outcome = Outcome(
         seed=seed,
         used=len(learned.used),
@@ -83,6 +85,7 @@ def measure(seed: int, sheets: int) -> tuple[Outcome, Learned, Proposal]:
             as_drafted(form), map_points(box_quads(form), to_reference), proposal, seed=seed, device="learned"
         ),
         aligned=sum(_aligns(other, drafted) for other in others),
+        aligned_to_print=sum(_aligns(other, form) for other in others),
         tried=_ALIGNED_SHEETS,
     )
     return outcome, learned, proposal
@@ -136,7 +139,8 @@ def _lines(outcomes: list[Outcome]) -> Iterator[str]:
         yield (
             f"seed {o.seed}: {o.used} sheets used, left out {list(o.left_out)}, {o.doubtful} doubtful places, "
             f"print missing {o.missing:.2%}, extra {o.extra:.2%}; boxes {t.boxes_found}/{t.boxes}, "
-            f"combs {t.combs_found}/{t.combs}, false {t.false}; other sheets aligned {o.aligned}/{o.tried}"
+            f"combs {t.combs_found}/{t.combs}, false {t.false}; other sheets aligned {o.aligned}/{o.tried} "
+            f"(to the print itself {o.aligned_to_print})"
         )
 
 

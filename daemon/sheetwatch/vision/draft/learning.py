@@ -8,6 +8,7 @@ strips of rows, so that sorting needs little besides. Pages are asked for up to 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,6 +38,9 @@ _MIN_FOUND_SHARES = (0.25, 0.5)
 
 _PRINTED_SHARE = 0.65
 """A pixel is as dark as this share of the sheets at least: writing in the same place on half of them leaves nothing."""
+
+_WRITTEN_SHARE = 0.4
+"""Of the sheets, the pen is so often at the busiest pixel of a box. Among few sheets that is, by chance, more often."""
 
 _SURE_SHARE = 0.9
 _DARK, _LIGHT = 190, 225
@@ -196,7 +200,8 @@ def _lay_all(
 def _common(sheets: npt.NDArray[np.uint8]) -> tuple[Grey, npt.NDArray[np.bool_]]:
     """What sheets, uint8 (N, H, W), have in common: uint8 (H, W), and where that is dark but some are light."""
     count = len(sheets)
-    printed, sure = round(_PRINTED_SHARE * (count - 1)), min(count - 2, round(_SURE_SHARE * (count - 1)))
+    printed = _printed_count(count) - 1
+    sure = max(printed, min(count - 2, round(_SURE_SHARE * (count - 1))))
     blank = np.empty(sheets.shape[1:], np.uint8)
     unsure = np.empty(sheets.shape[1:], np.bool_)
     for top in range(0, len(blank), _STRIP_ROWS):
@@ -204,6 +209,12 @@ def _common(sheets: npt.NDArray[np.uint8]) -> tuple[Grey, npt.NDArray[np.bool_]]
         blank[top : top + _STRIP_ROWS] = strip[printed]
         unsure[top : top + _STRIP_ROWS] = (strip[printed] < _DARK) & (strip[sure] > _LIGHT)
     return blank, unsure
+
+
+def _printed_count(count: int) -> int:
+    """On how many of these sheets a pixel of print is dark: two standard deviations above what chance writes."""
+    by_chance = _WRITTEN_SHARE + 2 * math.sqrt(_WRITTEN_SHARE * (1 - _WRITTEN_SHARE) / count)
+    return min(count, math.ceil(max(_PRINTED_SHARE, by_chance) * count))
 
 
 def _places(unsure: npt.NDArray[np.bool_]) -> tuple[Box, ...]:

@@ -17,8 +17,11 @@ _ASIDE_SHARE = 0.003
 
 _WIDEST_SHARE = 0.0015
 _LEAST_DARKER = 6
-_LENGTH_SHARE = 0.94
+_LENGTH_SHARE = 0.85
 """Of the page's height; where the streak crosses black print it cannot be seen."""
+
+_MARGIN_SHARE = 0.015
+"""Of the page's height, at its top and bottom: no printer prints there, but a streak runs through to the edge."""
 
 
 def without_streaks(grey: Grey) -> Grey:
@@ -28,7 +31,7 @@ def without_streaks(grey: Grey) -> Grey:
     left, right = padded[:, : -2 * aside], padded[:, 2 * aside :]
     paper = np.minimum(left, right)
     darker = cv2.subtract(paper, grey) >= _LEAST_DARKER
-    columns = np.flatnonzero(darker.mean(axis=0) > _LENGTH_SHARE)
+    columns = np.flatnonzero((darker.mean(axis=0) > _LENGTH_SHARE) & _reaches_both_edges(darker))
     runs = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1) if len(columns) else []
     widest = max(2, round(_WIDEST_SHARE * max(grey.shape)))
     clear = grey
@@ -38,3 +41,9 @@ def without_streaks(grey: Grey) -> Grey:
             span = slice(max(0, run[0] - 1), min(grey.shape[1], run[-1] + 2))
             clear[:, span] = np.maximum(grey[:, span], np.minimum(left[:, span], right[:, span]))
     return clear
+
+
+def _reaches_both_edges(darker: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """For each column, whether it is darker than beside it in both margins, for the most part."""
+    margin = max(1, round(_MARGIN_SHARE * len(darker)))
+    return np.asarray((darker[:margin].mean(axis=0) > 0.5) & (darker[-margin:].mean(axis=0) > 0.5), np.bool_)
