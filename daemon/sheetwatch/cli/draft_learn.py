@@ -3,67 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from sheetwatch.cli.draft import save
-from sheetwatch.domain import Box, ConfigError, Limits, ScanError
-from sheetwatch.drafts import fields_at
-from sheetwatch.names import plain_text
-from sheetwatch.vision.decode import open_scan
-from sheetwatch.vision.draft.learning import ENOUGH_SHEETS, FEWEST_SHEETS, Learned, TooFewSheets, Unfit, learn
-from sheetwatch.vision.draft.proposal import Proposal, propose
-from sheetwatch.vision.geometry import map_points
+from sheetwatch.domain import ConfigError, Limits
+from sheetwatch.draft_sheets import SheetPages, SheetPlace, doubts_of, sheet_places, too_few
+from sheetwatch.vision.draft.learning import TooFewSheets, Unfit, learn
+from sheetwatch.vision.draft.proposal import propose
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
-
-    import numpy.typing as npt
 
     from sheetwatch.domain import Template
 
-    Grey = npt.NDArray[np.uint8]
-
 _LIMITS = Limits()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """One page (from 0) of one file."""
-
-    file: Path
-    page: int
-
-    def __str__(self) -> str:
-        name = plain_text(str(self.file))
-        return f"{name} page {self.page + 1}" if self.page else name
-
-
-class _Pages(Sequence["Grey | None"]):
-    """Pages that are decoded each time they are asked for, one at a time; None for one that cannot be read."""
-
-    def __init__(self, places: Sequence[_Place]) -> None:
-        self._places = places
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    @overload
-    def __getitem__(self, index: int) -> Grey | None: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Grey | None]: ...
-    def __getitem__(self, index: int | slice) -> Grey | Sequence[Grey | None] | None:
-        if isinstance(index, slice):
-            return [self[at] for at in range(*index.indices(len(self)))]
-        place = self._places[index]
-        try:
-            with open_scan(place.file, _LIMITS) as scan:
-                return scan.page(place.page).grey
-        except ScanError:
-            return None
 
 
 def learn_and_draft(*, files: Sequence[Path], folder: Path | None, name: str | None) -> Template:
@@ -71,59 +25,21 @@ def learn_and_draft(*, files: Sequence[Path], folder: Path | None, name: str | N
 
     Raises ConfigError when too few sheets show one form.
     """
-    places = [place for file in files for place in _places(file)]
+    places = [place for file in files for place in sheet_places(file, _LIMITS)]
     try:
-        learned = learn(_Pages(places))
+        learned = learn(SheetPages(places, _LIMITS))
     except TooFewSheets as error:
         _name_left_out(error.left_out, places)
-        raise ConfigError(
-            f"sheets that show the same form: {error.used}; {FEWEST_SHEETS} are the least, {ENOUGH_SHEETS} are good; "
-            "scan more sheets of this form, filled in by different people"
-        ) from error
+        raise ConfigError(too_few(error)) from error
     _name_left_out(learned.left_out, places)
     proposal = propose(learned.blank)
-    notes = tuple(_doubts(learned, proposal))
+    notes = tuple(doubts_of(learned, proposal))
     for note in notes:
         print(f"doubtful: {note}", file=sys.stderr)
     print(f"learned from {len(learned.used)} of {len(places)} sheets")
     return save(proposal, source=places[learned.used[0]].file, folder=folder, name=name, notes=notes)
 
 
-def _places(file: Path) -> list[_Place]:
-    """Every page of a file; a file that cannot be read is one page, which is then left out and named."""
-    try:
-        with open_scan(file, _LIMITS) as scan:
-            return [_Place(file=file, page=page) for page in range(scan.page_count)]
-    except ScanError:
-        return [_Place(file=file, page=0)]
-
-
-def _name_left_out(left_out: Sequence[Unfit], places: Sequence[_Place]) -> None:
+def _name_left_out(left_out: Sequence[Unfit], places: Sequence[SheetPlace]) -> None:
     for unfit in left_out:
         print(f"left out: {places[unfit.index]}: {unfit.why}", file=sys.stderr)
-
-
-def _doubts(learned: Learned, proposal: Proposal) -> list[str]:
-    """What a person should look at before the template is trusted."""
-    doubts = []
-    if len(learned.used) < ENOUGH_SHEETS:
-        doubts.append(
-            f"the blank was learned from {len(learned.used)} sheets; from {ENOUGH_SHEETS} on less handwriting is left"
-        )
-    places = [_mapped(box, proposal) for box in learned.doubtful]
-    names = [field.name for field in fields_at(proposal, places)]
-    if names:
-        doubts.append(
-            f"most people wrote the same in {', '.join(names)}, and some of it is left in reference.png; "
-            "learn from other sheets, or paint it white"
-        )
-    elif places:
-        doubts.append("writing is left beside the boxes in reference.png; learn from other sheets, or paint it white")
-    return doubts
-
-
-def _mapped(box: Box, proposal: Proposal) -> Box:
-    """A box of the learned blank, in reference pixels."""
-    corners = np.array([(box.left, box.top), (box.right, box.bottom)], np.float64)
-    (left, top), (right, bottom) = map_points(corners, proposal.page_to_reference).round().astype(int).tolist()
-    return Box(left=left, top=top, width=right - left, height=bottom - top)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from typing import TYPE_CHECKING
 
-from pebble import ProcessPool
-
 from sheetwatch.domain import ReasonCode
-from sheetwatch.worker import WorkerFailure, tasks
-from sheetwatch.worker.pool import in_our_words
+from sheetwatch.worker import WorkerFailure
+from sheetwatch.worker.alone import run_alone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,15 +23,7 @@ def page_as_jpeg(file: Path, page: int, limits: Limits) -> bytes:
 
     Raises WorkerFailure for a scan that cannot be decoded, or ends the process; OSError when it cannot be read.
     """
-    context = multiprocessing.get_context("spawn")
-    arguments = (limits.worker_memory_mb, os.getpid())
-    with ProcessPool(max_workers=1, initializer=tasks.confine, initargs=arguments, context=context) as pool:
-        future = pool.schedule(_decode, args=(file, page, limits), timeout=limits.page_timeout_s)
-        try:
-            data: bytes = future.result()
-        except Exception as error:
-            raise in_our_words(error, limits.page_timeout_s) from error
-    return data
+    return run_alone(_decode, file, page, limits, limits=limits)
 
 
 def _decode(file: Path, page: int, limits: Limits) -> bytes:
