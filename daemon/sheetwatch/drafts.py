@@ -59,7 +59,7 @@ def write_draft(proposal: Proposal, folder: Path, name: str, notes: Sequence[str
 def draw_proposal(proposal: Proposal) -> npt.NDArray[np.uint8]:
     """The blank with the proposed boxes named, and what was left out in grey: uint8 (H, W, 3), BGR."""
     template = Template(name="draft", title="Draft", reference=proposal.reference, fields=proposal.fields)
-    return draw_template(template, [item.box for item in _worth_showing(proposal)])
+    return draw_template(template, [item.box for item in worth_showing(proposal)])
 
 
 def draft_text(proposal: Proposal, name: str, notes: Sequence[str] = ()) -> str:
@@ -83,7 +83,7 @@ def _lines(proposal: Proposal, name: str, notes: Sequence[str]) -> Iterator[str]
     yield f"# key: {key}    # remove the first # where this number identifies a sheet"
     yield "fields:"
     yield from (f"  - {{{_field(field.name, field.box, field.comb)}}}" for field in proposal.fields)
-    left_out = list(_worth_showing(proposal))
+    left_out = list(worth_showing(proposal))
     if left_out:
         yield "# Also seen, but left out; remove the # to take one in:"
     for number, item in enumerate(left_out, 1):
@@ -101,7 +101,7 @@ def _field(name: str, box: Box | None, comb: int | None) -> str:
     return f"name: {name}, {kind}, {place}"
 
 
-def _worth_showing(proposal: Proposal) -> Iterable[LeftOut]:
+def worth_showing(proposal: Proposal) -> Iterable[LeftOut]:
     """What a person may want to take in after all; a box full of words is not."""
     return (item for item in proposal.left_out if item.why is not LeftOutWhy.LABELLED)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from sheetwatch.domain import Field, Page, PageReading, Settings, Template
+    from sheetwatch.domain import Box, Field, Page, PageReading, Settings, Template
     from sheetwatch.vision.draft.proposal import Proposal
 
     Grey = npt.NDArray[np.uint8]
@@ -30,11 +30,15 @@ _MOST_ROWS = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drafted:
-    """What was found on a blank, which lies as reference.png in the draft's folder. `notes`: what to look at."""
+    """What was found on a blank, which lies as reference.png in the draft's folder.
+
+    `others`: printed rectangles that are not proposed, but may be meant. `notes`: what to look at.
+    """
 
     fields: tuple[Field, ...]
     width_px: int
     height_px: int
+    others: tuple[Box, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -155,13 +159,15 @@ def _limits(limits: Limits) -> Limits:
 
 
 def _written(proposal: Proposal, folder: Path, notes: tuple[str, ...] = ()) -> Drafted:
+    from sheetwatch.drafts import worth_showing  # noqa: PLC0415
     from sheetwatch.overlay import as_png  # noqa: PLC0415
 
     _write(folder / REFERENCE, as_png(proposal.reference))
     height_px, width_px = proposal.reference.shape
+    others = tuple(item.box for item in worth_showing(proposal))
     if not proposal.fields:
         notes = (*notes, "No empty printed box was found. Draw the boxes yourself, or give a sharper scan.")
-    return Drafted(fields=proposal.fields, width_px=width_px, height_px=height_px, notes=notes)
+    return Drafted(fields=proposal.fields, width_px=width_px, height_px=height_px, others=others, notes=notes)
 
 
 def _write(path: Path, data: bytes) -> None:
