@@ -28,7 +28,8 @@ class Board {
     svg.addEventListener("pointerup", (event) => this.up(event));
     svg.addEventListener("pointercancel", () => this.giveUp());
     svg.addEventListener("keydown", (event) => this.key(event));
-    svg.addEventListener("focusin", (event) => this.focused(event));
+    // On the element around it: browsers let Tab stop at an SVG element that listens for focus.
+    svg.parentElement.addEventListener("focusin", (event) => this.focused(event));
     new ResizeObserver(() => this.draw()).observe(svg);
   }
 

@@ -21,7 +21,7 @@ function drawTried(found, picture) {
   for (const field of found.fields.filter((one) => one.box)) {
     const [left, top, right, bottom] = field.box;
     const rect = { x: left, y: top, width: right - left, height: bottom - top, class: `box ${field.state}` };
-    const label = { x: left, y: top - 4, class: `label ${field.state}`, "font-size": found.height / 70 };
+    const label = { x: left, y: top - 4, class: `label ${field.state}`, "font-size": found.height / 42 };
     sheet.append(svgOf("rect", rect), svgOf("text", label, `${field.shown} ${field.probability}`));
   }
 }
