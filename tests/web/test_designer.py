@@ -20,6 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sheetwatch.domain import ReasonCode, UsageError
+from sheetwatch.lab.form_meter_reading import meter_reading
+from sheetwatch.lab.sheets import generate_sheet
 from sheetwatch.names import plain_text
 from sheetwatch.strict import load_yaml
 from sheetwatch.templates import load_template, load_templates
@@ -33,6 +35,8 @@ from web.web_office import Visitor, WebOffice
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from werkzeug.test import TestResponse
 
 BOXES = [(60, 100, 120, 60), (60, 200, 120, 60), (60, 300, 120, 60)]
 HOSTILE = [
@@ -73,13 +77,18 @@ def blank_png() -> bytes:
     return bytes(cv2.imencode(".png", page)[1])
 
 
+def told(answer: TestResponse) -> Any:
+    """What an answer says to a script."""
+    return answer.json
+
+
 def upload(visitor: Visitor, url: str, data: bytes, index: int = 0, at: int = 0) -> Any:
     form = {"csrf": visitor.token, "index": str(index), "at": str(at), "piece": (io.BytesIO(data), "piece")}
     return visitor.client.post(f"{url}/upload", data=form)
 
 
 def begun(visitor: Visitor, data: bytes | None = None) -> str:
-    url = str(visitor.post("/designer/begin").json["url"])  # type: ignore[index]
+    url = str(told(visitor.post("/designer/begin"))["url"])
     assert upload(visitor, url, data or blank_png()).status_code == 200
     answer = visitor.post(f"{url}/blank", {"page": "1", "name": "weekly-test"})
     assert answer.status_code == 200, answer.text
@@ -145,7 +154,7 @@ def test_the_loader_says_at_which_field_something_is_wrong(office: WebOffice) ->
     assert ann.post(f"{url}/save", {"turn": "1"}).json["problems"]
     assert list(office.settings.templates[0].iterdir()) == []
     checks = replace(good(), checks=(SketchCheck(total="total", sum="q1 + q9"),))
-    (problem,) = keep(ann, url, checks, turn=1).json["problems"]
+    (problem,) = told(keep(ann, url, checks, turn=1))["problems"]
     assert problem["place"] == ["checks", 0, "sum", 1]
     assert problem["mend"] == "known are q1, q2, total"
 
@@ -159,7 +168,7 @@ def test_no_template_is_overwritten_unasked(office: WebOffice) -> None:
         answer = ann.post(f"{url}/save", {"turn": "1"})
         assert answer.status_code == (409 if turn else 200)
     assert load_template(home / "weekly-test").title == "first"
-    mark = answer.json["taken"]
+    mark = told(answer)["taken"]
     assert ann.post(f"{url}/save", {"turn": "1", "replace": "another"}).status_code == 409
     file = home / "weekly-test" / "template.yaml"
     text = file.read_text()
@@ -170,6 +179,7 @@ def test_no_template_is_overwritten_unasked(office: WebOffice) -> None:
     assert [one.title for one in load_templates(office.settings.templates)] == ["second"]
     (old,) = (home / ".sheetwatch-designer").iterdir()
     assert load_template(old).title == "first"
+    assert sorted(path.name for path in home.iterdir()) == [".sheetwatch-designer", "weekly-test"]
 
 
 def test_a_name_that_another_folder_has_is_refused(office: WebOffice) -> None:
@@ -182,7 +192,7 @@ def test_a_name_that_another_folder_has_is_refused(office: WebOffice) -> None:
     url = begun(ann)
     keep(ann, url, good())
     answer = ann.post(f"{url}/save", {"turn": "1"})
-    assert (answer.status_code, "choose another name" in answer.json["problem"]) == (422, True)
+    assert (answer.status_code, "choose another name" in told(answer)["problem"]) == (422, True)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -191,7 +201,7 @@ def test_no_name_leads_out_of_the_folder_of_templates(office: WebOffice, tmp_pat
     url = begun(ann)
     assert keep(ann, url, replace(good(), name=name)).status_code == 200
     answer = ann.post(f"{url}/save", {"turn": "1"})
-    assert [one["place"] for one in answer.json["problems"]] == [["name"]]
+    assert [one["place"] for one in told(answer)["problems"]] == [["name"]]
     assert list(office.settings.templates[0].iterdir()) == []
     assert not list(tmp_path.rglob("*evil*"))
 
@@ -204,7 +214,7 @@ def test_a_list_elsewhere_is_never_opened(office: WebOffice, tmp_path: Path) -> 
         sketch = replace(good(), fields=(field("roll", 0, kind="digits", roster=roster),), checks=())
         turn = json.loads((office.settings.state / "designer" / "1" / "sketch.json").read_text())["turn"]
         answer = keep(ann, url, sketch, turn=turn)
-        assert [one["place"] for one in answer.json["problems"]] == [["fields", 0, "roster"]]
+        assert [one["place"] for one in told(answer)["problems"]] == [["fields", 0, "roster"]]
         assert "password" not in answer.text
 
 
@@ -299,12 +309,12 @@ def test_what_our_page_never_sends_is_refused(office: WebOffice, sketch: str) ->
     url = begun(ann)
     answer = ann.post(f"{url}/keep", {"turn": "0", "sketch": sketch})
     assert answer.status_code == 422
-    assert "no drawing of a template" in answer.json["problem"]
+    assert "no drawing of a template" in told(answer)["problem"]
 
 
 def test_pieces_must_fit_and_are_counted(office: WebOffice, monkeypatch: pytest.MonkeyPatch) -> None:
     ann = office.operator()
-    url = str(ann.post("/designer/begin").json["url"])  # type: ignore[index]
+    url = str(told(ann.post("/designer/begin"))["url"])
     assert upload(ann, url, b"x" * 1000).json == {"size": 1000}
     assert upload(ann, url, b"x" * 10, at=500).status_code == 422
     assert upload(ann, url, b"x" * 10, at=1000).json == {"size": 1010}
@@ -314,7 +324,7 @@ def test_pieces_must_fit_and_are_counted(office: WebOffice, monkeypatch: pytest.
     assert upload(ann, url, b"x" * 140_000, at=1010).status_code == 413
     monkeypatch.setattr(designer_drafts, "LARGEST_UPLOAD_BYTES", 1015)
     answer = upload(ann, url, b"x" * 10, at=1010)
-    assert (answer.status_code, "larger than" in answer.json["problem"]) == (422, True)
+    assert (answer.status_code, "larger than" in told(answer)["problem"]) == (422, True)
     monkeypatch.setattr(designer_drafts, "_SPARE_BYTES", 10**18)
     assert upload(ann, url, b"x").status_code == 503
 
@@ -322,7 +332,7 @@ def test_pieces_must_fit_and_are_counted(office: WebOffice, monkeypatch: pytest.
 def test_there_are_only_so_many_drafts(office: WebOffice) -> None:
     ann = office.operator()
     urls = [begun(ann) for _ in range(MOST_DRAFTS - 1)]
-    unfinished = str(ann.post("/designer/begin").json["url"])  # type: ignore[index]
+    unfinished = str(told(ann.post("/designer/begin"))["url"])
     assert begun(ann) not in urls
     assert ann.get(unfinished).status_code == 404, "one that never got its blank makes room"
     assert ann.post("/designer/begin").status_code == 422
@@ -330,13 +340,41 @@ def test_there_are_only_so_many_drafts(office: WebOffice) -> None:
     assert ann.post("/designer/begin").status_code == 200
 
 
+@pytest.mark.slow
+def test_a_blank_is_learned_from_filled_sheets(office: WebOffice) -> None:
+    ann = office.operator()
+    url = str(told(ann.post("/designer/begin"))["url"])
+    for index in range(6):
+        sheet = generate_sheet(meter_reading(), index, difficulty="easy", device="clean").grey
+        data = cv2.imencode(".png", cv2.resize(sheet, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA))[1].tobytes()
+        for at in range(0, len(data), 98_304):
+            assert upload(ann, url, data[at : at + 98_304], index, at).status_code == 200
+    answer = ann.post(f"{url}/learn", {"name": "slip"})
+    assert answer.status_code == 200, answer.text
+    page = ann.get(url).text
+    assert "Learned from 6 of 6 sheets." in page
+    assert "Look here: the blank was learned from 6 sheets" in page
+    assert ann.post(f"{url}/learn").status_code == 422, "what is drawn is not learned over"
+
+
+def test_too_few_sheets_are_named(office: WebOffice) -> None:
+    ann = office.operator()
+    url = str(told(ann.post("/designer/begin"))["url"])
+    upload(ann, url, blank_png())
+    upload(ann, url, b"no picture", index=1)
+    answer = ann.post(f"{url}/learn")
+    assert answer.status_code == 422
+    assert "5 are the least" in told(answer)["problem"]
+    assert "sheet 2: it cannot be read" in told(answer)["problem"]
+
+
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n" + b"0" * 50, b"%PDF-1.4 nothing"])
 def test_what_is_no_picture_is_said(office: WebOffice, data: bytes) -> None:
     ann = office.operator()
-    url = str(ann.post("/designer/begin").json["url"])  # type: ignore[index]
+    url = str(told(ann.post("/designer/begin"))["url"])
     upload(ann, url, data)
     answer = ann.post(f"{url}/blank", {"page": "1"})
-    assert (answer.status_code, "no usable picture" in answer.json["problem"]) == (422, True)
+    assert (answer.status_code, "no usable picture" in told(answer)["problem"]) == (422, True)
     assert ann.get(url).status_code == 404
 
 
@@ -350,7 +388,7 @@ def test_a_file_that_ends_its_process_is_said(office: WebOffice, monkeypatch: py
     upload(ann, url, b"x")
     keep(ann, url, good())
     answer = ann.post(f"{url}/try", {"page": "1"})
-    assert (answer.status_code, "could not be worked on" in answer.json["problem"]) == (422, True)
+    assert (answer.status_code, "could not be worked on" in told(answer)["problem"]) == (422, True)
 
 
 def test_a_bomb_is_stopped_by_the_process_limits(tmp_path: Path) -> None:
@@ -375,7 +413,7 @@ def test_only_one_thing_is_worked_on_at_a_time(office: WebOffice) -> None:
     drafts = ann.client.application.extensions["sheetwatch-designer"]
     with drafts.working:
         answer = ann.post(f"{url}/learn")
-    assert (answer.status_code, "try again in a moment" in answer.json["problem"]) == (422, True)
+    assert (answer.status_code, "try again in a moment" in told(answer)["problem"]) == (422, True)
 
 
 def test_every_change_needs_the_token_of_the_session(office: WebOffice) -> None:
@@ -428,7 +466,7 @@ def test_a_folder_that_cannot_be_written_is_said(office: WebOffice, monkeypatch:
     ann = office.operator()
     url = begun(ann)
     keep(ann, url, good())
-    monkeypatch.setattr(designer_saving.shutil, "copytree", refuse)
+    monkeypatch.setattr(designer_saving, "copy_atomically", refuse)
     answer = ann.post(f"{url}/save", {"turn": "1"})
-    assert (answer.status_code, "Read-only" in answer.json["problem"]) == (503, True)
+    assert (answer.status_code, "Read-only" in told(answer)["problem"]) == (503, True)
     assert ann.get(url).status_code == 200, "the draft stays"

@@ -17,8 +17,7 @@ from sheetwatch.lab.form_meter_reading import meter_reading
 from sheetwatch.lab.pen_values import draw_values, written
 from sheetwatch.lab.sheets import generate_sheet
 from support.office import office_settings
-from web.test_browser import CHROMIUM, SIGHTS, browser, check_looks, looking, served, wait_for
-from web.web_office import WebOffice
+from web.test_browser import CHROMIUM, SIGHTS, PaintedOffice, browser, check_looks, looking, served, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,9 +40,9 @@ TO_MEND = "document.getElementById('state').textContent.includes('to mend')"
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[WebOffice]:
+def office(tmp_path: Path) -> Iterator[PaintedOffice]:
     (tmp_path / "templates").mkdir()
-    with WebOffice(settings=office_settings(tmp_path)) as office:
+    with PaintedOffice(settings=office_settings(tmp_path)) as office:
         yield office
 
 
@@ -72,7 +71,7 @@ def begin(page: Any, url: str, blank: str) -> None:
     wait_for(page, READY)
 
 
-def saved(office: WebOffice, page: Any, name: str) -> Template:
+def saved(office: PaintedOffice, page: Any, name: str) -> Template:
     page.wait_for_selector(".flash.saved", timeout=60_000)
     return load_template(office.settings.state.parent / "templates" / name)
 
@@ -85,7 +84,7 @@ def boxes_of(template: Template) -> dict[str, tuple[int, ...]]:
     }
 
 
-def test_a_form_is_drawn_with_the_mouse_and_tried(office: WebOffice, browser: Any, blank: str, filled: str) -> None:
+def test_a_form_is_drawn_with_the_mouse_and_tried(office: PaintedOffice, browser: Any, blank: str, filled: str) -> None:
     with served(office) as url, looking(browser, url) as page:
         begin(page, url, blank)
         page.click("#board .one >> nth=0")
@@ -132,7 +131,7 @@ def test_a_form_is_drawn_with_the_mouse_and_tried(office: WebOffice, browser: An
     assert [(check.total, check.terms) for check in template.checks] == [("units", ("day", "night"))]
 
 
-def test_a_form_is_drawn_with_the_keyboard_alone(office: WebOffice, browser: Any, blank: str) -> None:
+def test_a_form_is_drawn_with_the_keyboard_alone(office: PaintedOffice, browser: Any, blank: str) -> None:
     with served(office) as url, looking(browser, url) as page:
         begin(page, url, blank)
         press = page.keyboard.press
@@ -171,7 +170,7 @@ def test_a_form_is_drawn_with_the_keyboard_alone(office: WebOffice, browser: Any
 
 
 @pytest.mark.parametrize(("width", "scheme"), SIGHTS)
-def test_the_designer_looks_right(office: WebOffice, browser: Any, blank: str, width: int, scheme: str) -> None:
+def test_the_designer_looks_right(office: PaintedOffice, browser: Any, blank: str, width: int, scheme: str) -> None:
     with served(office) as url, looking(browser, url, width, scheme) as page:
         begin(page, url, blank)
         check_looks(page, f"board-{width}-{scheme}")

@@ -25,7 +25,7 @@ from flask import (
 )
 
 from sheetwatch.delivery.words import meaning
-from sheetwatch.domain import ConfigError, EnvironmentFault, UsageError
+from sheetwatch.domain import ConfigError, EnvironmentFault, SheetwatchError, UsageError
 from sheetwatch.files import move
 from sheetwatch.templates import load_outline
 from sheetwatch.web.designer_check import FILE, problems_of
@@ -150,7 +150,7 @@ def take_over() -> AnyResponse:
         with _working():
             lists = _copied_lists(outline, found.folder, draft.form)
             drafted = run_alone(designing.take_over, found.folder, draft.form, limits=limits)
-    except (UsageError, WorkerFailure) as error:
+    except (SheetwatchError, WorkerFailure, OSError) as error:
         drafts.remove(draft)
         flash(f"{found.name}: {error}", "problem")
         return redirect(url_for("designer.begin"), 303)
@@ -210,7 +210,7 @@ def _page_index() -> int:
 @_told
 def blank(number: int) -> Response:
     """Propose boxes on the uploaded blank."""
-    draft, limits = _draft(number), here().settings.limits
+    draft, limits = _unbegun(number), here().settings.limits
     with _working():
         drafted = run_alone(designing.draft_blank, draft.upload(0), _page_index(), draft.form, limits, limits=limits)
     return _begun(draft, drafted)
@@ -220,11 +220,19 @@ def blank(number: int) -> Response:
 @_told
 def learn(number: int) -> Response:
     """Learn the blank from the uploaded sheets, and propose boxes on it."""
-    draft, limits = _draft(number), here().settings.limits
+    draft, limits = _unbegun(number), here().settings.limits
     scans = draft.uploads()
     with _working():
         drafted = run_alone(designing.learn_blank, scans, draft.form, limits, limits=limits, files=len(scans))
     return _begun(draft, drafted)
+
+
+def _unbegun(number: int) -> Draft:
+    """A draft that waits for its blank: nothing that was drawn is lost to a request that comes twice."""
+    draft = _draft(number)
+    if draft.is_begun:
+        raise UsageError("this draft has its blank already; reload the page")
+    return draft
 
 
 def _begun(draft: Draft, drafted: Drafted) -> Response:
@@ -242,7 +250,8 @@ def add_list(number: int) -> Response:
     draft = _draft(number)
     stem = re.sub(r"[^a-z0-9_-]+", "-", request.form.get("name", "").rpartition(".")[0].lower()).strip("-_")[:60]
     name = f"{stem or 'list'}.csv"
-    columns = run_alone(designing.columns_of, draft.upload(0), limits=here().settings.limits)
+    with _working():
+        columns = run_alone(designing.columns_of, draft.upload(0), limits=here().settings.limits)
     move(draft.upload(0), draft.form / name)
     kept = _drafts().change(draft, _whole("turn"), lists={**draft.kept().lists, name: columns})
     return jsonify(turn=kept.turn, lists=kept.lists)
@@ -267,6 +276,7 @@ def try_it(number: int) -> Response:
     arguments = (draft.upload(0), _page_index(), draft.form, settings)
     with _working():
         tried: Tried = run_alone(designing.try_sheet, *arguments, limits=settings.limits)
+    draft.forget_uploads()
     return jsonify(as_shown(tried))
 
 
@@ -290,7 +300,8 @@ def save_template(number: int) -> Response:
         return jsonify(problems=[asdict(problem) for problem in problems])
     run_alone(designing.load_whole, draft.form, limits=settings.limits)
     mark = request.form.get("replace", "")
-    folder = save(draft.form, kept.sketch.name, settings.templates, mark, here().clock.now())
+    with _drafts().lock:
+        folder = save(draft.form, kept.sketch.name, settings.templates, mark, here().clock.now())
     name = kept.sketch.name
     structlog.get_logger().info("template_saved", template=name, folder=str(folder), by=operator(), replaced=bool(mark))
     _drafts().remove(draft)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sheetwatch.domain import ConfigError, EnvironmentFault, UsageError
-from sheetwatch.files import file_sha256, is_taken, make_folder, remove_folder, rename, rename_new
+from sheetwatch.files import copy_atomically, file_sha256, is_taken, make_folder, remove_folder, rename, rename_new
 from sheetwatch.templates import is_template_name, list_template_files, load_outline
 from sheetwatch.web.designer_check import FILE
+from sheetwatch.worker.designing import REFERENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -83,10 +82,12 @@ def _home(folders: tuple[Path, ...]) -> Path:
 def _put(form: Path, target: Path, aside: Path, stamp: str) -> None:
     """Build the folder aside, then give it its name in one step. An old one of that name is moved aside before."""
     new = aside / f"new-{target.name}"
-    make_folder(aside)
     remove_folder(new)
+    make_folder(new)
     try:
-        shutil.copytree(form, new, ignore=shutil.ignore_patterns(".*", "tried.jpg"))
+        for file in form.iterdir():
+            if file.name == FILE or file.suffix in {".png", ".csv"}:
+                copy_atomically(file, new / file.name)
         if not is_taken(target):
             rename(new, target, rename_new)
             return
@@ -99,6 +100,8 @@ def _put(form: Path, target: Path, aside: Path, stamp: str) -> None:
             raise
     finally:
         remove_folder(new)
+        with contextlib.suppress(OSError):
+            aside.rmdir()  # unless an old one lies there
 
 
 def _files(folder: Path) -> list[Path]:
@@ -115,11 +118,9 @@ def _name(file: Path) -> str:
 
 
 def _mark(folder: Path) -> str:
-    """Changes with the template."""
-    digests = "".join(_digests(folder))
-    return digests or "damaged"
-
-
-def _digests(folder: Path) -> Iterator[str]:
-    with contextlib.suppress(OSError):
-        yield file_sha256(folder / FILE)[:16]
+    """Changes with the template and its picture; "damaged" where neither can be read."""
+    digest = ""
+    for name in (FILE, REFERENCE):
+        with contextlib.suppress(OSError):
+            digest += file_sha256(folder / name)[:16]
+    return digest or "damaged"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ TRIED = "tried.jpg"
 _LARGEST_MB = 50.0
 _JPEG_QUALITY = 85
 _MOST_COLUMNS = 200
-_MOST_ROWS = 100_000
+_LARGEST_LIST_BYTES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,14 +106,16 @@ def take_over(source: Path, folder: Path) -> Drafted:
 def columns_of(roster: Path) -> tuple[str, ...]:
     """The names of a CSV's columns, once all of it was read. Raises UsageError."""
     try:
+        if roster.stat().st_size > _LARGEST_LIST_BYTES:
+            raise UsageError("this list is larger than 2 MB; keep only the columns that are needed")
         with roster.open(encoding="utf-8-sig", newline="") as stream:
             rows = csv.DictReader(stream, strict=True)
             header = tuple(rows.fieldnames or ())
-            count = sum(1 for _ in rows)
+            deque(rows, maxlen=0)
     except (OSError, ValueError, csv.Error) as error:
         raise UsageError(f"this list cannot be read: {error}; save it as a CSV in UTF-8") from error
-    if not 0 < len(header) <= _MOST_COLUMNS or count > _MOST_ROWS:
-        raise UsageError(f"this list has {len(header)} columns and {count} rows; a first line must name its columns")
+    if not 0 < len(header) <= _MOST_COLUMNS:
+        raise UsageError(f"this list has {len(header)} columns; its first line must name 1 to {_MOST_COLUMNS}")
     return header
 
 

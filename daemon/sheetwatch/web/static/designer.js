@@ -250,7 +250,7 @@ function checkItem(check, at) {
     sum.value = board.chosenFields.map((field) => field.name).filter((name) => name !== check.total).join(" + ");
     change("sum", sum.value);
   });
-  away.addEventListener("click", () => { before("uncheck"); sketch.checks.splice(at, 1); showChecks(); changed(); });
+  away.addEventListener("click", () => { before("uncheck"); sketch.checks.splice(at, 1); showChecks(true); changed(); });
   const words = Object.assign(document.createElement("p"), { className: "said" });
   const buttons = document.createElement("div");
   buttons.className = "inline";
@@ -260,9 +260,8 @@ function checkItem(check, at) {
   return item;
 }
 
-function showChecks() {
-  const within = document.activeElement?.closest?.("#checks");
-  if (within) return;
+function showChecks(mayMove = false) {
+  if (document.activeElement?.closest?.("#checks") && !mayMove) return; // somebody is typing there
   $("checks").replaceChildren(...sketch.checks.map(checkItem));
 }
 

@@ -108,7 +108,8 @@ class Board {
     this.handles.replaceChildren();
     if (!leader) return;
     const side = 9 * this.unit;
-    for (const name of HANDLES) {
+    const isSmall = Math.min(leader.box[2], leader.box[3]) < 4 * side;
+    for (const name of isSmall ? ["nw", "se"] : HANDLES) {
       const [x, y] = handleAt(leader.box, name);
       const rect = document.createElementNS(BOARD_SVG, "rect");
       set(rect, { x: x - side / 2, y: y - side / 2, width: side, height: side, class: `handle ${name}` });
