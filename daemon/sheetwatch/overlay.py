@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from sheetwatch import __version__
-from sheetwatch.domain import PageReading, Reading, Reason, ReasonCode, State, Template
+from sheetwatch.domain import Box, PageReading, Reading, Reason, ReasonCode, State, Template
 from sheetwatch.lettering import draw_text, text_width, wrapped
 
 if TYPE_CHECKING:
@@ -135,17 +135,21 @@ def _around(quad: npt.NDArray[np.float64], shape: tuple[int, ...]) -> tuple[int,
     return left, top, right, bottom
 
 
-def draw_template(template: Template) -> npt.NDArray[np.uint8]:
-    """A template's reference with its boxes and their names: uint8 (H', W', 3), BGR."""
+def draw_template(template: Template, others: Iterable[Box] = ()) -> npt.NDArray[np.uint8]:
+    """A template's reference with its boxes and their names, and other boxes in grey: uint8 (H', W', 3), BGR."""
     scale = _scale(template.reference.shape[0])
     sheet = _warped(template.reference, np.diag([scale, scale, 1.0]), _scaled(template.reference.shape, scale))
-    labels = []
+    labels = [_Label(name="left out", text="", colour=_GREY, quad=_corners(box) * scale) for box in others]
     for field in template.fields:
-        if (box := field.box) is not None:
-            corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
-            quad = np.array(corners, dtype=np.float64) * scale
-            labels.append(_Label(name=field.name, text="", colour=_GREEN if field.required else _BLUE, quad=quad))
+        if field.box is not None:
+            colour = _GREEN if field.required else _BLUE
+            labels.append(_Label(name=field.name, text="", colour=colour, quad=_corners(field.box) * scale))
     return np.ascontiguousarray(np.asarray(_with_labels(sheet, labels))[:, :, ::-1])
+
+
+def _corners(box: Box) -> npt.NDArray[np.float64]:
+    corners = [(box.left, box.top), (box.right, box.top), (box.right, box.bottom), (box.left, box.bottom)]
+    return np.array(corners, dtype=np.float64)
 
 
 def as_png(picture: npt.NDArray[np.uint8]) -> bytes:

@@ -32,6 +32,20 @@ _PLAIN_TAGS = {"null", "bool", "int", "float", "str", "timestamp", "merge", "val
 _KINDS: dict[Any, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false", Path: "a path"}
 
 
+class PlaceError(ConfigError):
+    """What is wrong at one place of a document; `place`, `reason` and `mend` apart, to be shown beside that place."""
+
+    def __init__(self, message: str, place: Place, reason: str, mend: str) -> None:
+        super().__init__(message, place, reason, mend)
+        self.message = message
+        self.place = place
+        self.reason = reason
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return self.message
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A parsed YAML file. `lines`: where each place stands, counted from 1."""
@@ -41,10 +55,10 @@ class Document:
     lines: Mapping[Place, int]
 
     def fail(self, place: Place, reason: str, mend: str) -> NoReturn:
-        """Raise the ConfigError for one place of the file."""
+        """Raise the PlaceError for one place of the file."""
         line = next((self.lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in self.lines), 1)
         where = f"{dotted(place)}: " if place else ""
-        raise ConfigError(f"{self.path}: line {line}: {where}{reason}; {mend}")
+        raise PlaceError(f"{self.path}: line {line}: {where}{reason}; {mend}", place, reason, mend)
 
 
 def dotted(place: Place) -> str:

@@ -95,13 +95,14 @@ def load_template(path: Path | str) -> Template:
     document = load_yaml(template_file(Path(path)))
     entry = _entry(document)
     reference, reference_bytes = _load_reference(document, entry.reference)
-    return _template(document, entry, reference.grey, reference_bytes)
+    return _template(document, entry, reference.grey, reference_bytes, reference.grey.shape)
 
 
-def load_outline(path: Path | str) -> Template:
+def load_outline(path: Path | str, shape: tuple[int, int] | None = None) -> Template:
     """As `load_template`, but without its picture, so without a decoder: `reference` is empty.
 
-    For programs that only ask which values a form allows. Boxes are not checked against the picture.
+    For programs that only ask which values a form allows. shape: the picture's height and width, where they are known;
+    without them boxes are not checked against the picture.
     """
     import numpy as np  # noqa: PLC0415 - this module is loaded where numpy is not needed
 
@@ -112,7 +113,7 @@ def load_outline(path: Path | str) -> Template:
         reference_bytes = reference.read_bytes()
     except OSError as error:
         document.fail(("reference",), f"{reference} cannot be read: {error.strerror}", "check the file and its rights")
-    return _template(document, entry, np.zeros((0, 0), np.uint8), reference_bytes)
+    return _template(document, entry, np.zeros((0, 0), np.uint8), reference_bytes, shape)
 
 
 def _entry(document: Document) -> _File:
@@ -124,9 +125,15 @@ def _entry(document: Document) -> _File:
     return entry
 
 
-def _template(document: Document, entry: _File, reference: npt.NDArray[np.uint8], reference_bytes: bytes) -> Template:
-    """The template. An empty reference says nothing about the boxes."""
-    fields = _fields(document, entry, reference.shape if reference.size else None)
+def _template(
+    document: Document,
+    entry: _File,
+    reference: npt.NDArray[np.uint8],
+    reference_bytes: bytes,
+    shape: tuple[int, ...] | None,
+) -> Template:
+    """The template. shape: the reference's, which the boxes must lie in; None says nothing about them."""
+    fields = _fields(document, entry, shape)
     if entry.key is not None:
         _check_field_exists(document, ("key",), entry.key, fields)
     return Template(

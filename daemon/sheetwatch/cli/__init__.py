@@ -31,7 +31,7 @@ _COMMANDS = {
     "export": "write the accepted rows again, as CSV or XLSX",
     "train": "train a model from a recipe",
     "evaluate": "measure a model on handwriting it never saw",
-    "template": "show a template, or import one from a list of boxes",
+    "template": "draft, learn, import or show a template",
 }
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _BROKEN_PIPE = 141  # 128 + SIGPIPE

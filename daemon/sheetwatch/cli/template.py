@@ -1,4 +1,4 @@
-"""`sheetwatch template`: show a template, or import one from a list of boxes."""
+"""`sheetwatch template`: draft, learn, import or show a template."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Describe the command line."""
-    parser = subparsers.add_parser("template", help="show a template, or import one from a list of boxes")
+    parser = subparsers.add_parser("template", help="draft, learn, import or show a template")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    _add_drafting(actions)
     show = actions.add_parser("show", help="print a template's fields and checks")
     show.add_argument("template", metavar="NAME_OR_PATH", help="a template of the configuration, or a path")
     show.add_argument("--out", type=Path, metavar="PNG", help="also draw the reference with its boxes into this file")
@@ -31,6 +32,45 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     bring.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write; it must be new")
     bring.add_argument("--max", type=float, default=30, help="the largest mark of every field (default: %(default)g)")
     bring.set_defaults(run=run_import)
+
+
+def _add_drafting(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    draft = actions.add_parser(
+        "draft",
+        help="propose a template from a blank form",
+        description="Finds the printed boxes of a blank form and writes a folder with template.yaml, reference.png and "
+        "proposal.png: look at the picture, then rename the fields and fill in what the comments ask for.",
+    )
+    draft.add_argument("blank", type=Path, metavar="BLANK", help="the blank form: a picture, or a page of a PDF")
+    draft.add_argument("--page", type=int, default=1, metavar="N", help="which page of BLANK (default: the first)")
+    learn = actions.add_parser(
+        "learn",
+        help="propose a template from ten or more filled sheets of one form",
+        description="Lays the sheets onto one another: print is on all of them, handwriting differs. What they have in "
+        "common becomes the blank, and the template is drafted from it.",
+    )
+    learn.add_argument("filled", type=Path, nargs="+", metavar="FILLED", help="filled sheets; every page of every file")
+    for parser in (draft, learn):
+        parser.add_argument("--out", type=Path, metavar="FOLDER", help="the folder to write; new (default: the name)")
+        parser.add_argument("--name", help="the template's name: a-z, 0-9 and - (default: the first file's)")
+    draft.set_defaults(run=run_draft)
+    learn.set_defaults(run=run_learn)
+
+
+def run_draft(args: argparse.Namespace) -> int:
+    """Write a template folder from a blank form."""
+    from sheetwatch.cli.draft import draft  # noqa: PLC0415 - brings OpenCV
+
+    draft(blank=args.blank, page=args.page, folder=args.out, name=args.name)
+    return 0
+
+
+def run_learn(args: argparse.Namespace) -> int:
+    """Write a template folder from filled sheets."""
+    from sheetwatch.cli.draft_learn import learn_and_draft  # noqa: PLC0415 - brings OpenCV
+
+    learn_and_draft(files=args.filled, folder=args.out, name=args.name)
+    return 0
 
 
 def run_show(args: argparse.Namespace) -> int:

@@ -17,6 +17,9 @@ _PIXELS_PER_MM = FORM_DPI / 25.4
 _LOGO_ZOOM = 4
 HAIR_MM, THIN_MM, THICK_MM = 0.13, 0.25, 0.5
 
+Dashes = tuple[float, float]
+"""Lengths of a dash and of the gap after it, in millimetres."""
+
 Anchor = Literal["la", "lm", "ls", "ma", "mm", "ms", "ra", "rm", "rs"]
 
 
@@ -58,26 +61,67 @@ class Canvas:
         """A filled rectangle."""
         self._draw.rectangle((pixels(x0), pixels(y0), pixels(x1), pixels(y1)), ink)
 
-    def frame(self, x0: float, y0: float, x1: float, y1: float, thick: float = THIN_MM) -> Box:
-        """A rectangle of printed lines. Returns the white inside."""
+    def frame(
+        self,
+        x0: float,
+        y0: float,
+        x1: float,
+        y1: float,
+        thick: float = THIN_MM,
+        *,
+        ink: int = 0,
+        dashes: Dashes | None = None,
+    ) -> Box:
+        """A rectangle of printed lines, dashed where (dash, gap) are given. Returns the white inside."""
         line = self._line_px(thick)
         left, top, right, bottom = pixels(x0), pixels(y0), pixels(x1), pixels(y1)
-        self._draw.rectangle((left, top, right, bottom), None, 0, line)
+        if dashes is None:
+            self._draw.rectangle((left, top, right, bottom), None, ink, line)
+        else:
+            for y in (top, bottom - line + 1):
+                self._dashed((left, y, right, y + line - 1), dashes, ink)
+            for x in (left, right - line + 1):
+                self._dashed((x, top, x + line - 1, bottom), dashes, ink)
         return Box(
             left=left + line, top=top + line, width=right - left - 2 * line + 1, height=bottom - top - 2 * line + 1
         )
 
-    def comb(self, x0: float, y0: float, teeth: int, tooth: float, height: float) -> Box:
+    def comb(
+        self,
+        x0: float,
+        y0: float,
+        teeth: int,
+        tooth: float,
+        height: float,
+        *,
+        thick: float = THIN_MM,
+        ink: int = 0,
+        dashes: Dashes | None = None,
+    ) -> Box:
         """A row of equal boxes, one digit each. Returns the whole comb from line centre to line centre."""
         step = pixels(tooth)
         left, top = pixels(x0), pixels(y0)
         right, bottom = left + teeth * step, top + pixels(height)
-        line = self._line_px(THIN_MM)
-        for k in range(teeth + 1):
-            self._draw.line((left + k * step, top, left + k * step, bottom), 0, line)
-        for y in (top, bottom):
-            self._draw.line((left, y, right, y), 0, line)
+        line = self._line_px(thick)
+        uprights = [(left + k * step, top, left + k * step, bottom) for k in range(teeth + 1)]
+        for x_start, y_start, x_end, y_end in [*uprights, *((left, y, right, y) for y in (top, bottom))]:
+            if dashes is None:
+                self._draw.line((x_start, y_start, x_end, y_end), ink, line)
+            else:
+                wide, high = (line - 1, 0) if x_start == x_end else (0, line - 1)
+                self._dashed((x_start, y_start, x_end + wide, y_end + high), dashes, ink)
         return Box(left=left, top=top, width=teeth * step, height=bottom - top)
+
+    def _dashed(self, bar: tuple[int, int, int, int], dashes: Dashes, ink: int) -> None:
+        """A bar cut into dashes along its longer side."""
+        left, top, right, bottom = bar
+        dash, period = max(1, pixels(dashes[0])), max(2, pixels(sum(dashes)))
+        if right - left > bottom - top:
+            for x in range(left, right + 1, period):
+                self._draw.rectangle((x, top, min(x + dash - 1, right), bottom), ink)
+        else:
+            for y in range(top, bottom + 1, period):
+                self._draw.rectangle((left, y, right, min(y + dash - 1, bottom)), ink)
 
     def waves(self, x0: float, y0: float, x1: float, height: float, strands: int = 5) -> None:
         """A security-print band of interwoven sine lines."""

@@ -86,15 +86,19 @@ def _candidates(overview: Grey, to_overview: Homography, templates: Sequence[Tem
     found = []
     for template in templates:
         homography, inliers = find_homography(features, _reference_features(template))
-        if homography is None or inliers < MIN_INLIERS or not _is_plausible(homography, template, overview.shape):
+        if (
+            homography is None
+            or inliers < MIN_INLIERS
+            or not is_plausible(homography, template.reference.shape, overview.shape)
+        ):
             continue
         found.append(_Candidate(template=template, homography=homography @ to_overview, inliers=inliers))
     return sorted(found, key=lambda candidate: -candidate.inliers)
 
 
-def _is_plausible(homography: Homography, template: Template, page_shape: tuple[int, ...]) -> bool:
-    """Tell whether the sheet's outline on the page is a convex, unmirrored quadrilateral of a sensible size."""
-    height, width = template.reference.shape
+def is_plausible(homography: Homography, shape: tuple[int, ...], page_shape: tuple[int, ...]) -> bool:
+    """Tell whether a sheet's outline on the page is a convex, unmirrored quadrilateral of a sensible size."""
+    height, width = shape
     outline = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
     try:
         corners = map_points(outline, np.linalg.inv(homography))
@@ -118,14 +122,15 @@ def _alignment(candidate: _Candidate, refinement: Refinement) -> Alignment:
         inliers=candidate.inliers,
         rms_error_px=refinement.rms_error_px,
         worst_field_px=float(known.max()) if len(known) else refinement.rms_error_px,
-        turned_deg=_turned_deg(candidate),
+        turned_deg=turned_deg(candidate.homography, candidate.template.reference.shape),
     )
 
 
-def _turned_deg(candidate: _Candidate) -> int:
-    height, width = candidate.template.reference.shape
+def turned_deg(page_to_template: Homography, shape: tuple[int, ...]) -> int:
+    """Tell by how many quarters, in degrees clockwise, a page is turned against a template of this height and width."""
+    height, width = shape
     level = np.array([(width / 4, height / 2), (3 * width / 4, height / 2)])
-    (x0, y0), (x1, y1) = map_points(level, np.linalg.inv(candidate.homography))
+    (x0, y0), (x1, y1) = map_points(level, np.linalg.inv(page_to_template))
     return int(np.round(np.degrees(np.arctan2(y1 - y0, x1 - x0)) / 90)) * 90 % 360
 
 

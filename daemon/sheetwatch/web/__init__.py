@@ -21,4 +21,11 @@ itself. A page of the archive, for which no picture was written, is decoded in a
     results    rows: browse, search, correct, download
     pictures   sheets of review and of rows
     trying     a picture that somebody brings: the numbers on it; nothing is kept
+
+    designer          forms: the requests of the template designer, each upload worked on in a process of its own
+    designer_drafts   what is in progress, in the state folder
+    designer_sketch   what the browser sends, and the template.yaml that it becomes
+    designer_check    the loader's errors, at their fields
+    designer_tried    what a draft read on a filled sheet
+    designer_saving   into the folder of templates, over nothing
 """

@@ -10,7 +10,20 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from sheetwatch import __version__
 from sheetwatch.domain import EnvironmentFault, LedgerError, SheetwatchError
-from sheetwatch.web import audit, model, pictures, queue, results, security, session, today, trying, undo, words
+from sheetwatch.web import (
+    audit,
+    designer,
+    model,
+    pictures,
+    queue,
+    results,
+    security,
+    session,
+    today,
+    trying,
+    undo,
+    words,
+)
 from sheetwatch.web.access import allowed_names
 from sheetwatch.web.place import Place
 
@@ -30,7 +43,7 @@ def create_app(
     (Place(settings=settings, clock=clock) if clock else Place(settings=settings)).attach(app)
     security.set_up(app, allowed_names(address, settings.web))
     session.set_up(app, session.load_key(settings.state), session.Guard(password=password))
-    for part in (today, queue, undo, results, audit, model, trying, pictures):
+    for part in (today, queue, undo, results, audit, designer, trying, model, pictures):
         app.register_blueprint(part.pages)
     words.set_up(app)
     app.context_processor(_shared)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pebble import ProcessPool
-
 from sheetwatch.domain import ReasonCode
-from sheetwatch.worker import WorkerFailure, tasks
-from sheetwatch.worker.pool import in_our_words
+from sheetwatch.worker import WorkerFailure
+from sheetwatch.worker.alone import run_alone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,15 +39,7 @@ def show_sheet(file: Path, page: int, template: Path | None, limits: Limits) -> 
 
     Raises WorkerFailure for a scan that cannot be decoded, or ends the process; OSError when it cannot be read.
     """
-    context = multiprocessing.get_context("spawn")
-    arguments = (limits.worker_memory_mb, os.getpid())
-    with ProcessPool(max_workers=1, initializer=tasks.confine, initargs=arguments, context=context) as pool:
-        future = pool.schedule(_show, args=(file, page, template, limits), timeout=limits.page_timeout_s)
-        try:
-            shown: ShownSheet = future.result()
-        except Exception as error:
-            raise in_our_words(error, limits.page_timeout_s) from error
-    return shown
+    return run_alone(_show, file, page, template, limits, limits=limits)
 
 
 def _show(file: Path, page: int, template: Path | None, limits: Limits) -> ShownSheet:
