@@ -75,11 +75,6 @@ def spot(task: SpotTask, loaded: tuple[str, ...]) -> SpotOutcome:
     return cast("SpotDesk", _same_desk(loaded)).spot(task)
 
 
-def spot_bytes(data: bytes) -> SpotOutcome:
-    """Spot the numbers on the first page of a file that is nowhere stored, and draw them."""
-    return cast("SpotDesk", _desk()).spot_bytes(data)
-
-
 def _desk() -> Desk | SpotDesk:
     desk = _state[0]
     if isinstance(desk, Exception):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from typing import TYPE_CHECKING
 
-from pebble import ProcessPool
-
 from sheetwatch.domain import Reason, ReasonCode
-from sheetwatch.worker import SpotOutcome, WorkerFailure, tasks
-from sheetwatch.worker.pool import in_our_words
+from sheetwatch.worker import SpotOutcome, WorkerFailure
+from sheetwatch.worker.alone import run_alone
 
 if TYPE_CHECKING:
     from sheetwatch.domain import Settings
@@ -21,17 +17,16 @@ def try_picture(data: bytes, settings: Settings) -> SpotOutcome:
 
     Raises SheetwatchError when the model or the system is at fault; what is wrong with the file is in the outcome.
     """
-    context = multiprocessing.get_context("spawn")
-    arguments = (settings, os.getpid())
-    with ProcessPool(max_workers=1, initializer=tasks.initialise_spotting, initargs=arguments, context=context) as pool:
-        future = pool.schedule(tasks.spot_bytes, args=(data,), timeout=settings.limits.page_timeout_s)
-        try:
-            outcome: SpotOutcome = future.result()
-        except Exception as error:
-            said = in_our_words(error, settings.limits.page_timeout_s)
-            if isinstance(said, WorkerFailure):
-                return SpotOutcome(problem=said.reason)
-            if isinstance(said, OSError):
-                return SpotOutcome(problem=Reason(code=ReasonCode.UNREADABLE_FILE, detail=str(said)))
-            raise said from error
-    return outcome
+    try:
+        return run_alone(_spot, data, settings, limits=settings.limits)
+    except WorkerFailure as failure:
+        return SpotOutcome(problem=failure.reason)
+    except OSError as error:
+        return SpotOutcome(problem=Reason(code=ReasonCode.UNREADABLE_FILE, detail=str(error)))
+
+
+def _spot(data: bytes, settings: Settings) -> SpotOutcome:
+    """Runs in the process. Raises ConfigError."""
+    from sheetwatch.worker.spot_desk import SpotDesk  # noqa: PLC0415 - the pages must not load OpenCV
+
+    return SpotDesk.set_up(settings).spot_bytes(data)
