@@ -161,6 +161,7 @@ def test_a_page_with_one_doubtful_field_takes_two_keys(office: PaintedOffice, br
         page.keyboard.type("7.5")
         page.keyboard.press("Enter")
         wait_for(page, "document.querySelector('.count').textContent.startsWith('1 of 1')")
+        page.wait_for_load_state()  # the keys are heard from here on
         page.keyboard.press("Enter")
         assert "Still open" in page.inner_text("#said-q1"), "no value is taken that nobody chose"
         with page.expect_navigation():
