@@ -289,7 +289,8 @@ share_folders() {
     if ! grep -qxF "$include_line" /etc/samba/smb.conf 2>/dev/null; then
         { cat /etc/samba/smb.conf 2>/dev/null || true; echo "$include_line"; } | put /etc/samba/smb.conf 0644 root
     fi
-    run testparm --suppress-prompt /etc/samba/smb.conf >/dev/null 2>&1 || fail "testparm finds fault with /etc/samba/smb.conf"
+    run sh -c 'testparm --suppress-prompt /etc/samba/smb.conf >/dev/null 2>&1' ||
+        fail "testparm finds fault with /etc/samba/smb.conf"
     if booted && [ -n "$start" ]; then run systemctl restart smbd.service; fi
     echo "   give the scanner its password:   smbpasswd -a $scanner"
     echo "   and each operator, here anna:    useradd -M -s /usr/sbin/nologin -G $operators anna; smbpasswd -a anna"
