@@ -204,7 +204,7 @@ install_units() {
     done
     link "$program/current/bin/sheetwatch" /usr/local/bin/sheetwatch
     if booted; then run systemctl daemon-reload; fi
-    run systemctl --quiet enable sheetwatch.service
+    run systemctl --quiet enable sheetwatch.service sheetwatch-notify.timer
     [ -z "$web" ] || run systemctl --quiet enable sheetwatch-web.service
 }
 
@@ -222,6 +222,7 @@ restart() {
     fi
     say "start"
     run systemctl restart sheetwatch.service || return 1
+    run systemctl restart sheetwatch-notify.timer || true
     if systemctl --quiet is-enabled sheetwatch-web.service 2>/dev/null || [ -n "$web" ]; then
         run systemctl restart sheetwatch-web.service || return 1
     fi
@@ -270,6 +271,7 @@ make_configuration() {
             -e "s,^inbox: \[inbox\] *,inbox: [$folders/inbox]  ," \
             -e "s,^\(results\|archive\|review\): [a-z]* *,\1: $folders/\1  ," \
             -e "s,^state: state *,state: $state  ," \
+            -e "s,urls_file: null *,urls_file: $configuration/notify-urls  ," \
             "$shipped/sheetwatch.yaml" | put "$configuration/sheetwatch.yaml" 0640 "$user"
     fi
     if [ ! -e "$configuration/templates" ]; then

@@ -9,5 +9,6 @@ lock() {
         --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet --output-file "deploy/requirements/$out"
 }
 lock run.txt
-lock test.txt --group dev
+lock service.txt --extra metrics --extra notify
+lock test.txt --group dev --extra metrics --extra notify
 lock train.txt --extra train

@@ -42,6 +42,16 @@ INBOX = "srv/sheetwatch/inbox"
 SHEETS = 6
 _READY_WITHIN_S = 3.0
 _MOST_SLOWER = 1.10
+POST_OFFICE = """
+import http.server, pathlib
+class Post(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        pathlib.Path("/srv/post").open("ab").write(body)
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", 8099), Post).serve_forever()
+"""
 _CODE = ("daemon", "config", "models", "deploy", "pyproject.toml", "README.md", "LICENSE")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -246,6 +256,43 @@ def test_a_scan_is_renamed_all_the_way_and_never_copied(box: Box) -> None:
     wait_until(lambda: name in box.names("archive"), timeout_s=120)
     (found,) = (box.machine.root / "srv/sheetwatch/archive").rglob(name)
     assert found.stat().st_ino == inode
+
+
+def test_the_journal_follows_a_scan_by_its_number(box: Box) -> None:
+    name = box.drop()
+    box.check_nothing_lost()
+    (sheet,) = [
+        it for it in json.loads(box.machine.ask("sheetwatch", "status", "--json"))["last"] if it["source"] == name
+    ]
+    scan = sheet["sheet_id"].rpartition("-p")[0]
+    told = box.machine.ask("journalctl", "--output=json", "--no-pager", f"SHEETWATCH_SCAN={scan}")
+    entries = [json.loads(line) for line in told.splitlines()]
+    events = [entry["SHEETWATCH_EVENT"] for entry in entries]
+    assert {"scan_claimed", "page_read"} <= set(events), events
+    assert {entry["_SYSTEMD_UNIT"] for entry in entries} == {"sheetwatch.service"}
+    assert box.machine.ask("journalctl", "--output=cat", "SHEETWATCH_SCAN=never") in {"", "-- No entries --"}
+
+
+def test_people_and_prometheus_are_told_from_inside_the_units_restrictions(box: Box) -> None:
+    (box.machine.root / "srv/post.py").write_text(POST_OFFICE)
+    box.machine.run("systemd-run", "--unit=post", "python3", "/srv/post.py")
+    urls = box.machine.root / "etc/sheetwatch/notify-urls"
+    urls.write_text("json://127.0.0.1:8099/\n")
+    urls.chmod(0o640)
+    shutil.chown(urls, 0, (urls.parent).stat().st_gid)
+    settings = box.machine.root / "etc/sheetwatch/sheetwatch.yaml"
+    settings.write_text(settings.read_text().replace("textfile: null ", "textfile: /run/sheetwatch/sheetwatch.prom "))
+    (box.machine.root / "var/lib/sheetwatch/needs-a-person.txt").write_text("2026-03-14 look at this\n")
+    box.machine.run("systemctl", "start", "sheetwatch-notify.service")
+    memory = box.machine.root / "var/lib/sheetwatch/notices.json"
+    past = {key: it | {"since": "2026-01-01T00:00:00Z"} for key, it in json.loads(memory.read_text()).items()}
+    memory.write_text(json.dumps(past))
+    box.machine.run("systemctl", "start", "sheetwatch-notify.service")
+    assert "look at this" in (box.machine.root / "srv/post").read_text()
+    assert "sheetwatch_up 1.0" in box.machine.ask("cat", "/run/sheetwatch/sheetwatch.prom")
+    assert box.machine.ask("systemctl", "is-active", "sheetwatch-notify.timer") == "active"
+    (box.machine.root / "var/lib/sheetwatch/needs-a-person.txt").unlink()
+    box.machine.run("systemctl", "stop", "post")
 
 
 def test_a_hanging_daemon_is_started_again(box: Box) -> None:

@@ -25,6 +25,7 @@ _COMMANDS = {
     "demo": "let the real daemon read generated sheets in a fresh folder",
     "check": "check configuration, templates, model and folders",
     "status": "show the accounting, the queue and the last sheets",
+    "notify": "tell people and Prometheus how the installation does",
     "review": "list, show, correct or discard the pages that need a person",
     "export": "write the accepted rows again, as CSV or XLSX",
     "train": "train a model from a recipe",

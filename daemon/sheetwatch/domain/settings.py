@@ -74,6 +74,24 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notices:
+    """What people are told by `sheetwatch notify`. `quiet`: "22:00-06:00"; `review_pages`: 0 tells of none."""
+
+    urls_file: Path | None = None
+    review_pages: int = 1
+    disk_free_mb: int = 500
+    again_h: float = 24.0
+    quiet: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Where `sheetwatch notify` writes figures for Prometheus; best in memory, not on an SD card."""
+
+    textfile: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The whole of sheetwatch.yaml."""
 
@@ -94,3 +112,5 @@ class Settings:
     rolling: Rolling = field(default_factory=Rolling)
     retention: Retention = field(default_factory=Retention)
     log: Log = field(default_factory=Log)
+    notices: Notices = field(default_factory=Notices)
+    metrics: Metrics = field(default_factory=Metrics)
