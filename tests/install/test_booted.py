@@ -42,6 +42,7 @@ INBOX = "srv/sheetwatch/inbox"
 SHEETS = 6
 _READY_WITHIN_S = 3.0
 _MOST_SLOWER = 1.10
+_MOST_WAITING = 4
 POST_OFFICE = """
 import http.server, pathlib
 class Post(http.server.BaseHTTPRequestHandler):
@@ -184,12 +185,13 @@ def copy_checkout(folder: Path, *, version: str | None = None) -> None:
 
 @contextmanager
 def scans_arriving(box: Box) -> Iterator[None]:
-    """A scan now and then, whatever happens meanwhile."""
+    """A scan now and then, whatever happens meanwhile; no more than a slow machine can read."""
     over = threading.Event()
 
     def scanner() -> None:
         while not over.wait(0.5):
-            box.drop()
+            if len(box.names("inbox")) < _MOST_WAITING:
+                box.drop()
 
     thread = threading.Thread(target=scanner)
     thread.start()

@@ -12,7 +12,8 @@ import pytest
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNITS = sorted(path.name for suffix in ("service", "timer", "path") for path in DEPLOY.glob(f"*.{suffix}"))
 SERVICES = [name for name in UNITS if name.endswith(".service")]
-_MOST_EXPOSURE = 10  # in tenths
+# In tenths. The notices go to wherever people want them: no list of addresses can be given.
+_MOST_EXPOSURE = {"sheetwatch.service": 10, "sheetwatch-web.service": 10, "sheetwatch-notify.service": 12}
 
 
 def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -24,7 +25,7 @@ def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_can_do_little_harm(name: str) -> None:
-    done = analyze("security", "--offline=true", f"--threshold={_MOST_EXPOSURE}", str(DEPLOY / name))
+    done = analyze("security", "--offline=true", f"--threshold={_MOST_EXPOSURE[name]}", str(DEPLOY / name))
     print(done.stdout.splitlines()[-1])
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -32,7 +33,7 @@ def test_a_service_can_do_little_harm(name: str) -> None:
 def test_an_open_service_would_be_noticed(tmp_path: Path) -> None:
     unit = tmp_path / "open.service"
     unit.write_text("[Service]\nExecStart=/bin/true\n")
-    assert analyze("security", "--offline=true", f"--threshold={_MOST_EXPOSURE}", str(unit)).returncode != 0
+    assert analyze("security", "--offline=true", f"--threshold={max(_MOST_EXPOSURE.values())}", str(unit)).returncode
 
 
 def test_systemd_reads_the_units_without_a_warning(tmp_path: Path) -> None:
