@@ -310,13 +310,14 @@ install_or_upgrade() {
     make_configuration
     check_version "$version"
     share_folders
-    came_from=$(version_of current)
+    came_from=$(version_of current) before_that=$(version_of previous)
     switch_to "$version"
     if ! restart; then
         case $came_from in
         '' | "$version") fail "the service does not start: journalctl -u sheetwatch" ;;
         esac
         switch_to "$came_from"
+        if [ -n "$before_that" ]; then link "$before_that" "$program/previous"; else run rm -f "$program/previous"; fi
         restart || true
         fail "$version does not start (journalctl -u sheetwatch); $came_from is back"
     fi

@@ -126,6 +126,10 @@ class Box:
         """Whether another process than this one serves."""
         return self.show("ActiveState") == "active" and self.show("MainPID") not in {after, "0"}
 
+    def version_before(self) -> str:
+        """What a rollback would go to."""
+        return os.readlink(self.machine.root / "opt/sheetwatch/previous")  # noqa: PTH115 - as below
+
     def version(self) -> str:
         """What is installed."""
         return os.readlink(self.machine.root / "opt/sheetwatch/current")  # noqa: PTH115 - a name, not a path
@@ -365,6 +369,7 @@ def test_a_version_that_does_not_start_is_taken_back_by_itself(box: Box) -> None
     assert done.returncode == 1
     assert f"{before} is back" in done.stderr
     assert box.version() == before
+    assert box.version_before().startswith("0.1.900-")
     assert box.show("ActiveState") == "active"
     box.check_nothing_lost()
 

@@ -30,7 +30,9 @@ _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def require_machines() -> None:
-    """Skip where no machine can be booted."""
+    """Skip where no machine can be booted, or tests that follow one would be dealt out to several processes."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.skip("runs alone, without -n")
     if os.geteuid() != 0:
         pytest.skip("a machine can be booted by root only")
     missing = sorted(package for tool, package in _TOOLS.items() if shutil.which(tool) is None)
