@@ -58,10 +58,10 @@ def journal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Journal
 
 def test_each_value_has_a_field_and_a_line_tells_all(journal: Journal) -> None:
     log = journal.logger()
-    log.info("page_read", sheet_id="20260314-00012-p3", verdict="review", reasons=["a", "b"], elapsed_ms=61)
+    log.info("page_read", sheet_id="20260314-00012-p3", verdict="review", reasons=["a", "b"], csv=None, elapsed_ms=61)
     (entry,) = journal.entries
     assert entry == {
-        "MESSAGE": "page_read sheet_id=20260314-00012-p3 verdict=review reasons=\"['a', 'b']\" elapsed_ms=61",
+        "MESSAGE": 'page_read sheet_id=20260314-00012-p3 verdict=review reasons="a b" elapsed_ms=61',
         "PRIORITY": "6",
         "SYSLOG_IDENTIFIER": "sheetwatch",
         "SHEETWATCH_EVENT": "page_read",

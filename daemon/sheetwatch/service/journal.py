@@ -45,19 +45,18 @@ class JournalLogger:
 def as_entry(_: object, __: str, event: Mapping[str, Any]) -> tuple[tuple[bytes, ...], dict[str, Any]]:
     """The last processor: an event as the fields of a journal entry (systemd.journal-fields(7))."""
     level = event.get("level", "info")
-    values = {name: value for name, value in event.items() if name != "level"}
-    fields = {"MESSAGE": _line(dict(values)), "PRIORITY": SYSLOG.get(level, 6), "SYSLOG_IDENTIFIER": "sheetwatch"}
+    values = {name: _text(value) for name, value in event.items() if name != "level" and value is not None}
+    fields = {"MESSAGE": _line(values), "PRIORITY": SYSLOG.get(level, 6), "SYSLOG_IDENTIFIER": "sheetwatch"}
     if "scan_id" not in values and "sheet_id" in values:
-        values["scan_id"] = str(values["sheet_id"]).rpartition("-p")[0]  # the ledger names sheets <scan>-p<page>
-    fields |= {_PREFIX + _NAMES.get(name, name.upper()): _text(value) for name, value in values.items()}
+        values["scan_id"] = values["sheet_id"].rpartition("-p")[0]  # the ledger names sheets <scan>-p<page>
+    fields |= {_PREFIX + _NAMES.get(name, name.upper()): value for name, value in values.items()}
     return tuple(f"{name}={value}".encode(errors="backslashreplace") for name, value in fields.items()), {}
 
 
-def _line(values: dict[str, Any]) -> str:
+def _line(values: Mapping[str, str]) -> str:
     """For whoever reads along: what happened first, and then its values."""
-    event = values.pop("event", "")
-    rest = str(structlog.processors.LogfmtRenderer(bool_as_flag=False)(None, "", values))
-    return f"{event} {rest}".rstrip()
+    rest = {name: value for name, value in values.items() if name != "event"}
+    return f"{values.get('event', '')} {structlog.processors.LogfmtRenderer()(None, '', rest)!s}".rstrip()
 
 
 def _text(value: object) -> str:
