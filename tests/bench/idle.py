@@ -81,13 +81,16 @@ def daemon(folder: Path, mode: str) -> Iterator[tuple[psutil.Process, float]]:
                 process.send_signal(signal.SIGTERM)
 
 
-def settled(processes: list[psutil.Process], looks: int = 3) -> None:
-    """Wait until they have done what was to be done at the start: several seconds in a row with hardly any work."""
-    quiet, before_s = 0, cpu_s(processes)
+def at_rest(root: psutil.Process, looks: int = 3) -> list[psutil.Process]:
+    """Its processes, once it has done what was to be done at the start: hardly any work for several looks in a row."""
+    quiet, before_s, before = 0, 0.0, list[psutil.Process]()
     while quiet < looks:
         threading.Event().wait(2)
+        processes = [root, *root.children(recursive=True)]  # workers are replaced now and then
         now_s = cpu_s(processes)
-        quiet, before_s = (quiet + 1 if now_s - before_s < 0.2 else 0), now_s
+        quiet = quiet + 1 if processes == before and now_s - before_s < 0.2 else 0
+        before_s, before = now_s, processes
+    return before
 
 
 def cpu_s(processes: list[psutil.Process]) -> float:
@@ -102,8 +105,7 @@ def measure(folder: Path, *, seconds: float, mode: str, files: int) -> Idle:
     """Start it, let it come to rest, and look at it for a while."""
     fill_inbox(folder / "inbox", files)
     with daemon(folder, mode) as (root, ready_s):
-        processes = [root, *root.children(recursive=True)]
-        settled(processes)
+        processes = at_rest(root)
         before_s, before_bytes, began_s = cpu_s(processes), written(processes), time.monotonic()
         threading.Event().wait(seconds)
         took_s = time.monotonic() - began_s
