@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from sheetwatch.lab.device_files import write_jpeg
 from sheetwatch.lab.sheets import generate_sheet
@@ -164,12 +165,28 @@ def wheels_for(base: Path) -> Path:
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:8]
     wheels = base.parent / f"wheels-{python}-{digest}"
     if not (wheels / "complete").exists():
+        wheels.mkdir(exist_ok=True)
+        wanted = wheels / "wanted.txt"
+        wanted.write_text(for_python(lock.read_text(), python.removeprefix("python")))
         line = [sys.executable, "-m", "pip", "download", "-qqq", "--require-hashes", "--only-binary", ":all:",
-                "--python-version", python.removeprefix("python"), "-r", str(lock), "-d", str(wheels)]  # fmt: skip
+                "--python-version", python.removeprefix("python"), "-r", str(wanted), "-d", str(wheels)]  # fmt: skip
         if subprocess.run(line, check=False).returncode:
             pytest.skip("the locked packages cannot be fetched here (no network?)")
         (wheels / "complete").touch()
     return wheels
+
+
+def for_python(lock: str, version: str) -> str:
+    """Those lines of a lock file that hold for another Python; pip asks its own, whatever --python-version says."""
+    lines = []
+    for line in lock.replace("\\\n", " ").splitlines():
+        what, hashes, rest = line.partition(" --hash")
+        requirement = Requirement(what)
+        environment = {"python_version": version, "python_full_version": f"{version}.0"}
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            requirement.marker = None
+            lines.append(f"{requirement}{hashes}{rest}")
+    return "\n".join(lines)
 
 
 def copy_checkout(folder: Path, *, version: str | None = None) -> None:
