@@ -66,7 +66,9 @@ class Machine:
         line = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--boot",
                 f"--directory={self.root}", "--machine=sheetwatch-test", "--resolv-conf=off"]  # fmt: skip
         with self.console.open("ab") as out:
-            self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            # Debian 13's systemd takes no other hierarchy of cgroups; a host may have both.
+            environment = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
+            self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment)
         wait_until(lambda: self._state() in {"running", "degraded"} or self.process_has_ended, timeout_s=120)
         if self.process_has_ended:
             pytest.skip(f"systemd cannot boot in a container here: {self.console.read_text(errors='replace')[-400:]}")
