@@ -80,6 +80,8 @@ test)
     check mypy
     check lint-imports
     check pytest -n 2 "$@"
+    # Alone, because it follows one machine through its life; skipped where none can be booted.
+    [ $# -gt 0 ] || check pytest -rs tests/install/test_booted.py
     ;;
 shell)
     [ $# -gt 0 ] || usage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,13 @@ _RANGES: dict[Place, tuple[float, float]] = {
     ("retention", "ledger_days"): (0, 36_500),
     ("web", "undo_s"): (0, 3_600),
     ("web", "audit_share"): (0, 1),
+    ("notices", "review_pages"): (0, 1_000_000),
+    ("notices", "disk_free_mb"): (0, 1_000_000_000),
+    ("notices", "again_h"): (1, 8_760),
 }
 _FOLDERS = ("results", "archive", "review", "state", "model")
 _FOLDER_LISTS = ("inbox", "templates")
+_FILES = (("web", "password_file"), ("notices", "urls_file"), ("metrics", "textfile"))
 
 
 def find_settings(path: Path | None = None) -> Path:
@@ -77,6 +82,7 @@ def load_settings(path: Path | None = None) -> Settings:
     settings = convert(document, Settings)
     for place, (low, high) in _RANGES.items():
         _check_range(document, place, settings, low, high)
+    _check_quiet(document, settings.notices.quiet)
     return _absolute(document, settings)
 
 
@@ -100,6 +106,21 @@ def _check_range(document: Document, place: Place, settings: Settings, low: floa
         document.fail(place, f"{value:g} is out of range", f"choose a number from {low:g} to {high:g}")
 
 
+def quiet_hours(text: str) -> tuple[time, time] | None:
+    """From "22:00-06:30"; None from "". Raises ValueError."""
+    if not text:
+        return None
+    begin, _, end = text.partition("-")
+    return time.fromisoformat(begin.strip()), time.fromisoformat(end.strip())
+
+
+def _check_quiet(document: Document, text: str) -> None:
+    try:
+        quiet_hours(text)
+    except ValueError:
+        document.fail(("notices", "quiet"), f"{text!r} is no span of the day", 'write it like "22:00-06:30"')
+
+
 def _absolute(document: Document, settings: Settings) -> Settings:
     paths: dict[str, Any] = {}
     for name in _FOLDERS:
@@ -113,9 +134,10 @@ def _absolute(document: Document, settings: Settings) -> Settings:
         if len(set(folders)) < len(folders):
             document.fail((name,), "names the same folder twice", "remove one of the two")
         paths[name] = folders
-    if (password_file := settings.web.password_file) is not None:
-        place: Place = ("web", "password_file")
-        paths["web"] = dataclasses.replace(settings.web, password_file=_resolve(document, place, password_file))
+    for section, name in _FILES:
+        part = getattr(settings, section)
+        if (path := getattr(part, name)) is not None:
+            paths[section] = dataclasses.replace(part, **{name: _resolve(document, (section, name), path)})
     return dataclasses.replace(settings, **paths)
 
 

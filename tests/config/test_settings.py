@@ -34,6 +34,17 @@ def reason(tmp_path: Path, text: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("span", ["22:00", "22:00-", "late-early", "25:00-06:00"])
+def test_quiet_hours_that_are_none_are_refused(tmp_path: Path, span: str) -> None:
+    assert "22:00-06:30" in reason(tmp_path, f"version: 1\nnotices: {{quiet: '{span}'}}\n")
+
+
+def test_files_of_sections_lie_beside_the_configuration(tmp_path: Path) -> None:
+    settings = load(tmp_path, "notices: {urls_file: urls}\nmetrics: {textfile: /run/x.prom}\n")
+    assert settings.notices.urls_file == tmp_path / "urls"
+    assert str(settings.metrics.textfile) == "/run/x.prom"
+
+
 def test_an_empty_file_gives_the_defaults_with_absolute_folders(tmp_path: Path) -> None:
     settings = load(tmp_path, "# nothing but a comment\n")
     assert settings.inbox == (tmp_path / "inbox",)

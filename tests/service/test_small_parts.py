@@ -7,6 +7,7 @@ import io
 import json
 import os
 import socket
+import sys
 import threading
 import time
 from itertools import pairwise
@@ -237,11 +238,14 @@ def test_a_log_that_cannot_be_written_undoes_nothing(monkeypatch: pytest.MonkeyP
         os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
 
 
-def test_logs_for_the_journal_carry_their_priority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_systemd_python_lines_for_the_journal_carry_their_priority(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     with (tmp_path / "journal").open("w+") as out:
         status = os.fstat(out.fileno())
         monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
         monkeypatch.setattr("sys.stderr", out)
+        monkeypatch.setitem(sys.modules, "systemd", None)  # as where it is not installed
         logs.configure(Log()).warning("intake_paused", reason="disk full")
         out.seek(0)
         assert out.read() == '<4>event=intake_paused reason="disk full"\n'

@@ -26,6 +26,7 @@ _COMMANDS = {
     "demo": "let the real daemon read generated sheets in a fresh folder",
     "check": "check configuration, templates, model and folders",
     "status": "show the accounting, the queue and the last sheets",
+    "notify": "tell people and Prometheus how the installation does",
     "review": "list, show, correct or discard the pages that need a person",
     "web": "serve the operator's pages: review, today, results",
     "export": "write the accepted rows again, as CSV or XLSX",

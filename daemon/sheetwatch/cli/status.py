@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from sheetwatch.service.report import StatusReport
+
+_NAGIOS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,6 +24,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "needs-a-person.txt in the state folder names what somebody has to see to and then remove it.",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--nagios",
+        action="store_true",
+        help="print one line for Nagios, Icinga or Zabbix. Exit code 0: OK. 1: pages wait in review, or no daemon "
+        "runs. 2: a person is needed. 3: unknown",
+    )
     parser.add_argument("--last", type=int, default=10, metavar="N", help="how many of the last sheets to list (10)")
     parser.set_defaults(run=run)
 
@@ -30,12 +39,47 @@ def run(args: argparse.Namespace) -> int:
     from sheetwatch.service.report import report_of  # noqa: PLC0415 - a command costs nothing until it runs
     from sheetwatch.settings import load_settings  # noqa: PLC0415
 
+    if args.nagios:
+        return _nagios(args.config)
     report = report_of(load_settings(args.config), last=args.last)
     if args.json:
         print(json.dumps(_as_json(report)))
     else:
         _print(report)
     return 0 if report.healthy else 1
+
+
+def _nagios(config: Path | None) -> int:
+    """One line, whatever happens (Monitoring Plugins Development Guidelines)."""
+    from sheetwatch.domain import SheetwatchError  # noqa: PLC0415
+    from sheetwatch.names import plain_text  # noqa: PLC0415
+    from sheetwatch.service.report import report_of  # noqa: PLC0415
+    from sheetwatch.settings import load_settings  # noqa: PLC0415
+
+    try:
+        report = report_of(load_settings(config), last=0)
+    except (SheetwatchError, OSError) as error:
+        print(f"SHEETWATCH UNKNOWN - {plain_text(str(error)).replace('|', '/')}")
+        return _NAGIOS.index("UNKNOWN")
+    state, words = _verdict(report)
+    counts = report.accounting
+    figures = (
+        f"pages_in={counts.pages_in}c rows={counts.rows}c review={counts.review} dropped={counts.dropped}c "
+        f"in_work={counts.in_work} inbox_files={report.inbox_files}"
+    )
+    print(f"SHEETWATCH {state} - {plain_text('; '.join(words)).replace('|', '/')} | {figures}")
+    return _NAGIOS.index(state)
+
+
+def _verdict(report: StatusReport) -> tuple[str, list[str]]:
+    """A word of Nagios, and why."""
+    if not report.healthy:
+        return "CRITICAL", list(report.problems)
+    review = report.accounting.review
+    words = [f"{review} page{' waits' if review == 1 else 's wait'} in review"] if review else []
+    if report.daemon == "not running":
+        words.append("the daemon does not run")
+    return ("WARNING", words) if words else ("OK", [report.daemon])
 
 
 def _as_json(report: StatusReport) -> dict[str, Any]:

@@ -74,6 +74,24 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notices:
+    """What people are told by `sheetwatch notify`. `quiet`: "22:00-06:00"; `review_pages`: 0 tells of none."""
+
+    urls_file: Path | None = None
+    review_pages: int = 1
+    disk_free_mb: int = 500
+    again_h: float = 24.0
+    quiet: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Where `sheetwatch notify` writes figures for Prometheus; best in memory, not on an SD card."""
+
+    textfile: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
     """The operator's pages. Beyond this machine only with a password, or where `behind_proxy` says who asks for one.
 
@@ -112,3 +130,5 @@ class Settings:
     retention: Retention = field(default_factory=Retention)
     log: Log = field(default_factory=Log)
     web: Web = field(default_factory=Web)
+    notices: Notices = field(default_factory=Notices)
+    metrics: Metrics = field(default_factory=Metrics)

@@ -1,4 +1,7 @@
-"""Logs are events with fields. Under systemd they go to the journal, on a terminal they are coloured, else JSON."""
+"""Logs are events with fields. Under systemd they go to the journal, on a terminal they are coloured, else JSON.
+
+The journal takes the fields as they are (`sheetwatch.service.journal`), or lines with a priority from stderr.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import structlog
 
+from sheetwatch.service import journal
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
@@ -17,20 +22,26 @@ if TYPE_CHECKING:
 
     from sheetwatch.domain import Log
 
+_COMMON: tuple[Processor, ...] = (structlog.processors.add_log_level, structlog.processors.format_exc_info)
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-_SYSLOG = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 
 def configure(log: Log) -> FilteringBoundLogger:
-    """Set up logging to stderr as the settings ask, and return the program's logger."""
+    """Set up logging as the settings ask, and return the program's logger."""
+    chosen = _chosen_format(log)
+    send = journal.sender() if chosen == "journal" else None
     structlog.configure(
-        processors=_processors(_chosen_format(log)),
+        processors=[*_COMMON, journal.as_entry] if send else _processors(chosen),
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[log.level]),
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Forgiving(sys.stderr))),
+        logger_factory=(lambda: journal.JournalLogger(send)) if send else _to_stderr(),
         cache_logger_on_first_use=False,
     )
     logger: FilteringBoundLogger = structlog.get_logger()
     return logger
+
+
+def _to_stderr() -> structlog.WriteLoggerFactory:
+    return structlog.WriteLoggerFactory(file=cast("TextIO", _Forgiving(sys.stderr)))
 
 
 class _Forgiving(io.TextIOBase):
@@ -69,12 +80,11 @@ def _is_journal() -> bool:
 
 
 def _processors(chosen: str) -> list[Processor]:
-    common: list[Processor] = [structlog.processors.add_log_level, structlog.processors.format_exc_info]
-    stamped: list[Processor] = [*common, structlog.processors.TimeStamper(fmt="iso", utc=chosen == "json")]
+    stamped: list[Processor] = [*_COMMON, structlog.processors.TimeStamper(fmt="iso", utc=chosen == "json")]
     if chosen == "console":
         return [*stamped[:1], stamped[-1], structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     if chosen == "journal":
-        return [*common, _journal_line]
+        return [*_COMMON, _journal_line]
     return [*stamped, structlog.processors.JSONRenderer(ensure_ascii=True)]
 
 
@@ -82,4 +92,4 @@ def _journal_line(_: object, __: str, event: MutableMapping[str, Any]) -> str:
     """One line with its priority in front (sd-daemon(3)); the journal adds time and unit itself."""
     level = event.pop("level", "info")
     line = structlog.processors.LogfmtRenderer(key_order=["event"], bool_as_flag=False)(None, "", event)
-    return f"<{_SYSLOG.get(level, 6)}>{line}"
+    return f"<{journal.SYSLOG.get(level, 6)}>{line}"
