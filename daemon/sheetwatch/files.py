@@ -34,7 +34,7 @@ _LATEST_NS = (1 << 63) - 1
 # File systems that cannot fsync a folder (some FUSE and CIFS servers) say so with these.
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP}
 # And those that cannot rename "unless something is there" (NFS, some FUSE servers) with these.
-_NO_RENAME_NEW = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
+_NO_RENAMEAT2 = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
 _AT_FDCWD, _RENAME_NOREPLACE, _RENAME_EXCHANGE = -100, 1, 2
 _KERNEL = ctypes.CDLL(None, use_errno=True)
 
@@ -133,12 +133,8 @@ def rename_new(source: Path, target: Path) -> None:
     A file system that cannot refuse is looked at just before. A link and an unlink would be sure there, too, but a
     process killed between them would leave one scan under two names.
     """
-    names = os.fsencode(source), os.fsencode(target)
-    if _KERNEL.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE) == 0:
+    if _renamed_by_kernel(source, target, _RENAME_NOREPLACE):
         return
-    code = ctypes.get_errno()
-    if code not in _NO_RENAME_NEW:
-        raise OSError(code, os.strerror(code), str(source), None, str(target))
     if is_taken(target):
         raise _exists(target)
     os.rename(source, target)  # noqa: PTH104 - as in rename()
@@ -146,13 +142,18 @@ def rename_new(source: Path, target: Path) -> None:
 
 def exchange(one: Path, other: Path) -> bool:
     """Let two files change their names, in one step. False, and nothing done, where the file system cannot."""
-    names = os.fsencode(one), os.fsencode(other)
-    if _KERNEL.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
+    return _renamed_by_kernel(one, other, _RENAME_EXCHANGE)
+
+
+def _renamed_by_kernel(source: Path, target: Path, flag: int) -> bool:
+    """renameat2(2), which Python does not have. False where the file system does not know the flag. Raises OSError."""
+    names = os.fsencode(source), os.fsencode(target)
+    if _KERNEL.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], flag) == 0:
         return True
     code = ctypes.get_errno()
-    if code in _NO_RENAME_NEW:
+    if code in _NO_RENAMEAT2:
         return False
-    raise OSError(code, os.strerror(code), str(one), None, str(other))
+    raise OSError(code, os.strerror(code), str(source), None, str(target))
 
 
 def _exists(path: Path) -> FileExistsError:

@@ -216,7 +216,8 @@ class Disk:
 
     def _rename(self, call: Recorded) -> None:
         (source, old), (target, new) = self._place(call.path(0)), self._place(call.path(1))
-        self._name((source, old, None), (target, new, source.entries[old]))
+        displaced = target.entries[new] if "RENAME_EXCHANGE" in call.text else None
+        self._name((source, old, displaced), (target, new, source.entries[old]))
 
     _renameat2 = _rename
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import statistics
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,7 @@ from sheetwatch.web.place import VIA
 from support.office import TEMPLATE, doubt, row, sheet
 
 if TYPE_CHECKING:
-    from web.web_office import WebOffice
+    from web.web_office import Visitor, WebOffice
 
 ACCEPT = "/review/{}/accept"
 
@@ -230,3 +232,21 @@ def encoded(readings: dict[str, Reading]) -> str:
     import msgspec  # noqa: PLC0415
 
     return msgspec.json.encode(readings).decode()
+
+
+def test_with_500_pages_waiting_each_page_comes_at_once(office: WebOffice) -> None:
+    office.in_review(*(doubt(roll) for roll in range(500)))
+    office.run_for(90)
+    assert office.check().review == 500
+    ann = office.operator()
+    for path in ("/review/", "/review/all", "/"):
+        took_ms = statistics.median(served_ms(ann, path) for _ in range(9))
+        print(f"\n{path} with 500 pages waiting: {took_ms:.0f} ms")
+        assert took_ms < 200
+
+
+def served_ms(visitor: Visitor, path: str) -> float:
+    began_s = time.perf_counter()
+    answer = visitor.get(path)
+    assert "Sheetwatch" in (visitor.follow(answer) if answer.status_code in {302, 303} else answer.text)
+    return (time.perf_counter() - began_s) * 1000

@@ -17,6 +17,7 @@ from sheetwatch.files import (
     is_taken,
     move_new,
     remove,
+    rename_new,
     sha256_of,
     write_atomically,
 )
@@ -95,6 +96,26 @@ def withdraw(folder: Path, stem: str, page_name: str | None) -> None:
     names = [f"{stem}{end}" for end in OURS] + ([page_name] if page_name else [])
     paths = [folder / f"{before}{name}" for name in names for before in ("", TEMPORARY_PREFIX)]
     remove(*(path for path in paths if not is_folder(path)))
+
+
+def take_out_sheet(sheet: Path, taken: Callable[[Path], object]) -> None:
+    """Take a sheet from its name, to keep or to remove it: nothing that is saved this moment is removed unseen.
+
+    `taken`: told where it is now. A folder or a link of that name stays. Raises OSError.
+    """
+    if not sheet.is_file() or sheet.is_symlink():
+        return
+    aside = sheet.with_name(f"{TEMPORARY_PREFIX}{sheet.name}")
+    try:
+        sheet.replace(aside)
+    except FileNotFoundError:
+        return
+    try:
+        taken(aside)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            rename_new(aside, sheet)
+        raise
 
 
 def says_more(sheet: Path, known_sha256: str | None) -> bool:

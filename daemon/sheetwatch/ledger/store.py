@@ -59,7 +59,7 @@ class Ledger:
             connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
         ledger = cls(path, connection)
         try:
-            with ledger._noting_failed_fsync(), translated(path):
+            with ledger._noting_faults(), translated(path):
                 _prepare(connection, path)
         except BaseException:
             ledger.close()
@@ -103,7 +103,7 @@ class Ledger:
 
         A DurabilityError alone leaves it open which of the two; the process ends, and the next one looks.
         """
-        with self._folding_after_faults(), self._noting_failed_fsync(), translated(self.path):
+        with self._noting_faults(), translated(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -130,25 +130,20 @@ class Ledger:
         Raises EnvironmentFault, LedgerError, DurabilityError; nothing is lost by that, the log only gets longer.
         """
         if self._commits_to_fold >= _FOLD_AFTER_COMMITS:
-            with self._noting_failed_fsync(), translated(self.path):
+            with self._noting_faults(), translated(self.path):
                 self._connection.execute(_FOLD)
             self._commits_to_fold = 0
 
     @contextlib.contextmanager
-    def _folding_after_faults(self) -> Iterator[None]:
-        """Where the disk is full, the log has room again once it is folded: it then begins anew."""
-        try:
-            yield
-        except EnvironmentFault:
-            self._commits_to_fold = _FOLD_AFTER_COMMITS
-            raise
-
-    @contextlib.contextmanager
-    def _noting_failed_fsync(self) -> Iterator[None]:
+    def _noting_faults(self) -> Iterator[None]:
+        """After a failed fsync the log is left alone; on a full disk it has room again once it was folded."""
         try:
             yield
         except DurabilityError:
             self._fsync_failed = True
+            raise
+        except EnvironmentFault:
+            self._commits_to_fold = _FOLD_AFTER_COMMITS
             raise
 
     @contextlib.contextmanager

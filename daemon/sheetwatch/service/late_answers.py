@@ -20,16 +20,29 @@ if TYPE_CHECKING:
 
 
 def keep_after_decision(site: Site, closed: ReviewFiles) -> None:
-    """The page was decided, and a sheet of it says something that nobody took. Raises OSError.
+    """The page was decided: its sheet goes, and is kept where it says something that nobody took. Raises OSError.
 
     Some who move a page back into the inbox move its filled-in sheet with it.
     """
     folders = (folder for folder in (site.settings.review, closed.returned_to) if folder)
     for sheet in (folder / f"{closed.stem}{review_folder.SHEET}" for folder in folders):
         if review_folder.says_more(sheet, closed.sheet_sha256):
-            with site.ledger.reading() as tx:
-                why = reviews.decision_in_words(tx, closed.review)
-            _keep(site, sheet, closed.stem, why, partial(answered_too_late, closed.stem, why=why))
+            _keep_decided(site, closed, sheet)
+        else:
+            review_folder.take_out_sheet(sheet, partial(_keep_or_remove, site, closed))
+
+
+def _keep_or_remove(site: Site, closed: ReviewFiles, sheet: Path) -> None:
+    if review_folder.says_more(sheet, closed.sheet_sha256):
+        _keep_decided(site, closed, sheet)
+    else:
+        remove(sheet)
+
+
+def _keep_decided(site: Site, closed: ReviewFiles, sheet: Path) -> None:
+    with site.ledger.reading() as tx:
+        why = reviews.decision_in_words(tx, closed.review)
+    _keep(site, sheet, closed.stem, why, partial(answered_too_late, closed.stem, why=why))
 
 
 def keep_before_placing(site: Site, review: OpenReview) -> None:
