@@ -90,7 +90,7 @@ there are no packages of OpenCV and the interpreter for it. On a Raspberry Pi 3,
 
 one_at_a_time() {
     [ -z "$dry_run" ] || return 0
-    exec 9>/run/lock/sheetwatch-install
+    exec 9>/run/sheetwatch-install.lock
     flock -n 9 || fail "another install.sh is at work"
 }
 

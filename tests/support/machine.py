@@ -1,7 +1,8 @@
 """A whole Debian machine for a test: booted by systemd-nspawn, alone on its network, gone afterwards.
 
 The base system is made once by debootstrap, in $SHEETWATCH_MACHINES (default /var/tmp/sheetwatch-machines), and stays
-there for the next run; each machine lies over it and leaves it as it is.
+there for the next run; each machine lies over it and leaves it as it is. A base for another processor is not booted:
+its commands are run one by one, by qemu.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _BASES = Path(os.environ.get("SHEETWATCH_MACHINES", "/var/tmp/sheetwatch-machines"))  # noqa: S108 - kept on purpose
 _PACKAGES = "systemd,systemd-sysv,dbus,ca-certificates,python3,python3-venv,python3-systemd,samba,smbclient"
 _TOOLS = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "nsenter": "util-linux"}
+_NSPAWN = ("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--resolv-conf=off")
+_ARM64_HANDLER = Path("/proc/sys/fs/binfmt_misc/qemu-aarch64")
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -40,13 +43,26 @@ def require_machines() -> None:
         pytest.skip(f"not installed: {', '.join(missing)} (apt install {' '.join(missing)})")
 
 
-def base_system(suite: str) -> Path:
+def require_arm64() -> None:
+    """Skip where programs for 64-bit ARM cannot be run inside another root (flag F: the kernel holds qemu open)."""
+    if not _ARM64_HANDLER.exists() or "F" not in _ARM64_HANDLER.read_text().partition("flags:")[2].split("\n")[0]:
+        pytest.skip("64-bit ARM cannot be emulated here (apt install qemu-user-static binfmt-support)")
+
+
+def base_system(suite: str, architecture: str = "amd64") -> Path:
     """A Debian of that name, made once; skips where its packages cannot be fetched."""
-    base = _BASES / suite
+    base = _BASES / f"{suite}-{architecture}"
     if not (base / "complete").exists():
         shutil.rmtree(base, ignore_errors=True)
         base.parent.mkdir(parents=True, exist_ok=True)
-        line = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", suite, str(base)]
+        line = [
+            "debootstrap",
+            f"--arch={architecture}",
+            "--variant=minbase",
+            f"--include={_PACKAGES}",
+            suite,
+            str(base),
+        ]
         if subprocess.run(line, check=False, stdout=subprocess.DEVNULL).returncode:
             pytest.skip(f"debootstrap cannot make a {suite} here (no network?)")
         (base / "complete").touch()
@@ -63,8 +79,7 @@ class Machine:
 
     def boot(self) -> None:
         """Switch it on, and wait until everything has started."""
-        line = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--boot",
-                f"--directory={self.root}", "--machine=sheetwatch-test", "--resolv-conf=off"]  # fmt: skip
+        line = [*_NSPAWN, "--boot", f"--directory={self.root}", "--machine=sheetwatch-test"]
         with self.console.open("ab") as out:
             # Debian 13's systemd takes no other hierarchy of cgroups; a host may have both.
             environment = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
@@ -128,9 +143,17 @@ def _own_numbers(pid: int) -> list[str]:
     return next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
 
 
+def run_in(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run one command as root in a system that is not booted."""
+    line = [*_NSPAWN, f"--directory={root}", "--pipe", "env", "-i", _PATH, *command]
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
 @contextmanager
-def machine(base: Path) -> Iterator[Machine]:
-    """A machine over a base system, switched off; it and all that was written is gone afterwards."""
+def disk(base: Path) -> Iterator[tuple[Path, Path]]:
+    """A disk over a base system's, and a folder beside it; what is written is gone afterwards."""
     with tempfile.TemporaryDirectory(dir=base.parent, prefix="machine-") as folder:
         upper, work, root = (Path(folder) / name for name in ("upper", "work", "root"))
         for place in (upper, work, root):
@@ -139,7 +162,17 @@ def machine(base: Path) -> Iterator[Machine]:
         mounted = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=False)
         if mounted.returncode:
             pytest.skip("overlay file systems cannot be mounted here")
-        made = Machine(root=root, console=Path(folder) / "console")
+        try:
+            yield root, Path(folder)
+        finally:
+            subprocess.run(["umount", str(root)], check=True)
+
+
+@contextmanager
+def machine(base: Path) -> Iterator[Machine]:
+    """A machine over a base system, switched off; it and all that was written is gone afterwards."""
+    with disk(base) as (root, folder):
+        made = Machine(root=root, console=folder / "console")
         try:
             yield made
         finally:
@@ -148,4 +181,3 @@ def machine(base: Path) -> Iterator[Machine]:
             finally:
                 if made.process and not made.process_has_ended:
                     made.pull_the_plug()
-                subprocess.run(["umount", str(root)], check=True)
