@@ -151,6 +151,9 @@ def page_line(state: PageState, values: dict[str, str], *, reasons: Sequence[Rea
         for name, value in values.items()
     }
     return SheetLine(
+        page=1,
+        row=None,
+        review=None,
         sheet_id="s",
         source_name="a.jpg",
         page_index=0,

@@ -179,7 +179,7 @@ def test_counting_for_the_status_line_takes_a_small_part_of_the_time(
 
     monkeypatch.setattr(voice, "accounting", slow_accounting)
     with Office(settings=office_settings(tmp_path)) as office:
-        speaker = voice.Voice(office.site, office.service.faults, Listener({}))
+        speaker = voice.Voice(office.site, office.service.faults, Listener({}), office.service._lookout)
         for number in range(300):
             with office.ledger.transaction() as tx:
                 tx.execute("INSERT INTO forms (template, revision, form) VALUES (?, 'r', '')", (str(number),))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from dataclasses import replace
 from datetime import timedelta
@@ -13,9 +14,10 @@ import pytest
 
 pytest.importorskip("flask", reason="the operator's pages are not installed here (pip install 'sheetwatch[web]')")
 
-from sheetwatch.domain import Web
+from sheetwatch.domain import ReasonCode, Web
 from sheetwatch.ledger.browse import RowSearch, find_rows
-from sheetwatch.web import pictures
+from sheetwatch.web import pictures, thumbnails
+from sheetwatch.worker import WorkerFailure
 from sheetwatch.worker.showing import ShownSheet
 from support.office import doubt, office_settings, row, sheet
 from web.painted import PaintingWorker, sheet_jpeg
@@ -24,6 +26,8 @@ from web.web_office import WebOffice
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from sheetwatch.domain import Limits
 
 
 @pytest.fixture
@@ -37,11 +41,13 @@ def test_today_counts_what_came_in_and_adds_up(office: WebOffice) -> None:
     office.settle()
     text = office.operator().get("/").text
     assert "4 in = 2 rows + 1 review + 1 dropped + 0 in work" in " ".join(text.split())
+    assert "<dt>Watcher</dt><dd>" in text
     assert "18:00: " not in text
     assert "2 rows, 1 in review, 1 dropped" in text, "the chart in words"
     office.clock.at += timedelta(days=2)
     text = " ".join(office.operator().get("/").text.split())
     assert "0 in = 0 rows" in text
+    assert "1 from earlier days" in text
     assert "Since the beginning: 4 in = 2 + 1 + 1 + 0" in text
 
 
@@ -127,6 +133,48 @@ def test_a_row_shows_its_scan_from_the_archive(painted: WebOffice) -> None:
     assert ann.get("/results/1/sheet.jpg").data.startswith(b"\xff\xd8")
     scan.unlink()
     assert ann.get("/results/1/sheet.jpg").status_code == 200, "decoded once"
+
+
+def test_the_last_sheets_have_small_pictures_and_lead_to_where_they_are_handled(painted: WebOffice) -> None:
+    painted.drop("first.jpg", sheet(row(1)))
+    painted.drop("second.jpg", sheet(row(2)))
+    painted.settle()
+    review = painted.in_review(doubt(3), name="third.jpg")
+    (first,) = painted.settings.archive.rglob("first.jpg")
+    for scan in (first, painted.settings.state / "work" / review.folder / "scan.jpg"):
+        scan.write_bytes(sheet_jpeg({"roll": "0001"}))
+    ann = painted.operator()
+    page = ann.get("/").text
+    assert '<a href="/results/1">first.jpg</a>' in page
+    assert f'<a href="/review/{review.review}">third.jpg</a>' in page
+    pictures = [ann.get(source) for source in re.findall(r'<img class="small-sheet" src="([^"]+)"', page)]
+    shown = {"image/jpeg": b"\xff\xd8", "image/svg+xml": b"<svg"}
+    assert [picture.content_type for picture in pictures] == [
+        "image/jpeg",
+        "image/svg+xml; charset=utf-8",
+        "image/jpeg",
+    ]
+    assert all(picture.data.startswith(shown[picture.mimetype or ""]) for picture in pictures)
+    assert all(len(picture.data) < 20_000 for picture in pictures)
+    assert ann.get("/sheets/99/small.jpg").mimetype == "image/svg+xml"
+
+
+def test_a_page_that_ends_the_process_spoils_no_other_small_picture(
+    painted: WebOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted.drop("first.jpg", sheet(row(1)))
+    painted.drop("second.jpg", sheet(row(2)))
+    painted.settle()
+
+    def decoded(files: list[tuple[Path, int]], _limits: Limits) -> list[bytes | None]:
+        if any("second" in file.name for file, _ in files):
+            raise WorkerFailure(ReasonCode.UNREADABLE_FILE, "it crashed")
+        return [b"picture" for _ in files]
+
+    monkeypatch.setattr(thumbnails, "small_pictures", decoded)
+    ann = painted.operator()
+    assert ann.get("/sheets/1/small.jpg").data == b"picture"
+    assert ann.get("/sheets/2/small.jpg").mimetype == "image/svg+xml"
 
 
 def test_where_the_fields_lie_is_told_once_the_sheet_was_laid_onto_its_form(

@@ -12,7 +12,7 @@ from sheetwatch.domain import Limits
 from sheetwatch.shipped import shipped_folder
 from sheetwatch.templates import load_outline
 from sheetwatch.worker import WorkerFailure
-from sheetwatch.worker.showing import show_sheet
+from sheetwatch.worker.showing import show_sheet, small_pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,3 +46,13 @@ def test_what_fits_no_form_is_shown_as_it_is(tmp_path: Path) -> None:
     scan.write_bytes(b"no picture")
     with pytest.raises(WorkerFailure):
         show_sheet(scan, 0, FORM, Limits())
+
+
+def test_small_pictures_of_what_can_be_shown(tmp_path: Path) -> None:
+    scan, broken = tmp_path / "scan.png", tmp_path / "broken.png"
+    assert cv2.imwrite(str(scan), np.full((1680, 500), 200, np.uint8))
+    broken.write_bytes(b"no picture")
+    first, *others = small_pictures([(scan, 0), (broken, 0), (tmp_path / "gone.png", 0)], Limits())
+    assert first is not None
+    assert cv2.imdecode(np.frombuffer(first, np.uint8), cv2.IMREAD_GRAYSCALE).shape == (168, 50)
+    assert others == [None, None]

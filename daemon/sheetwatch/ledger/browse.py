@@ -61,11 +61,18 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowDetail:
-    """Everything about one row. `text`: its line; `changes`: oldest first.
+class ScanFile:
+    """Where a page's scan lies: `folder` and `suffix` lead to it in work, `archived_as` in the archive."""
 
-    `folder` and `suffix` lead to its scan in work, `archived_as` to it in the archive.
-    """
+    folder: str
+    suffix: str
+    archived_as: str | None
+    read_page: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowDetail:
+    """Everything about one row. `text`: its line; `changes`: oldest first."""
 
     page: int
     text: str
@@ -76,10 +83,7 @@ class RowDetail:
     readings: Mapping[str, Reading]
     changes: tuple[Changed, ...]
     sheet: SheetPicture | None
-    folder: str
-    suffix: str
-    archived_as: str | None
-    read_page: int
+    scan: ScanFile
     page_count: int
     model: str
     program: str
@@ -166,13 +170,28 @@ def row_detail_in(tx: Transaction, number: int) -> RowDetail | None:
         readings=msgspec.json.decode(row["readings"], type=dict[str, Reading]),
         changes=changes,
         sheet=None if row["sheet"] is None else msgspec.json.decode(row["sheet"], type=SheetPicture),
-        folder=row["folder"],
-        suffix=row["suffix"],
-        archived_as=row["archived_as"],
-        read_page=row["read_page"],
+        scan=_scan_file(row),
         page_count=row["page_count"],
         model=row["model"] or "",
         program=row["program"] or "",
+    )
+
+
+def scan_files(ledger: Ledger, last: int) -> dict[int, ScanFile]:
+    """The scans of the pages decided last, by the pages' numbers."""
+    with ledger.reading() as tx:
+        rows = tx.execute(
+            "SELECT pages.id, files.scan_id AS folder, files.suffix, files.archived_as, pages.read_page FROM pages"
+            " JOIN scans AS files ON files.id = pages.read_from WHERE pages.decided_at IS NOT NULL"
+            " ORDER BY pages.decided_at DESC, pages.id DESC LIMIT ?",
+            (last,),
+        ).fetchall()
+    return {row["id"]: _scan_file(row) for row in rows}
+
+
+def _scan_file(row: sqlite3.Row) -> ScanFile:
+    return ScanFile(
+        folder=row["folder"], suffix=row["suffix"], archived_as=row["archived_as"], read_page=row["read_page"]
     )
 
 

@@ -74,7 +74,8 @@ def open_reviews(ledger: Ledger) -> list[OpenReview]:
 
 
 _SHEETS = (
-    "SELECT pages.*, scans.name AS source_name, csv_files.name AS csv_name,"
+    "SELECT pages.*, scans.name AS source_name, csv_files.name AS csv_name, rows.id AS row_number,"
+    " (SELECT id FROM reviews WHERE reviews.page = pages.id AND state IN ('opening', 'open')) AS review_number,"
     " (SELECT stem FROM reviews WHERE reviews.page = pages.id ORDER BY reviews.id DESC LIMIT 1) AS stem,"
     " EXISTS (SELECT 1 FROM reviews WHERE reviews.page = pages.id AND resolution = 'corrected')"
     " OR EXISTS (SELECT 1 FROM corrections WHERE corrections.page = pages.id) AS corrected"
@@ -98,6 +99,9 @@ def all_sheets(ledger: Ledger) -> list[SheetLine]:
 
 def _sheet_line(row: sqlite3.Row) -> SheetLine:
     return SheetLine(
+        page=row["id"],
+        row=row["row_number"],
+        review=row["review_number"],
         sheet_id=row["sheet_id"],
         source_name=row["source_name"],
         page_index=row["page"],

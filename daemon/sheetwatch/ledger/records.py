@@ -311,8 +311,14 @@ class Owed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetLine:
-    """One page for a listing: what it is and what became of it."""
+    """One page for a listing: what it is and what became of it.
 
+    `page`, `row`, `review`: its numbers; a row or an open review only where there is one.
+    """
+
+    page: int
+    row: int | None
+    review: int | None
     sheet_id: str
     source_name: str
     page_index: int

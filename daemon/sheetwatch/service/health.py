@@ -126,16 +126,24 @@ def _in_words(error: EnvironmentFault | OSError) -> str:
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What the daemon says of itself to `sheetwatch status`."""
+    """What the daemon says of itself to `sheetwatch status`. `polls`: whether it looks into folders unasked."""
 
     pid: int
     state: str
     since: str
+    polls: bool | None = None
     faults: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
 
-def health_of(state: str, since: datetime, faults: Iterable[Fault], notices: tuple[str, ...] = ()) -> Health:
+def health_of(
+    state: str,
+    since: datetime,
+    faults: Iterable[Fault],
+    notices: tuple[str, ...] = (),
+    *,
+    polls: bool | None = None,
+) -> Health:
     """What this process says of itself."""
     return Health(
         pid=os.getpid(),
@@ -145,6 +153,7 @@ def health_of(state: str, since: datetime, faults: Iterable[Fault], notices: tup
             f"{fault.stage}: {fault.message} (since {fault.since.astimezone():%Y-%m-%d %H:%M:%S})" for fault in faults
         ),
         notices=notices,
+        polls=polls,
     )
 
 

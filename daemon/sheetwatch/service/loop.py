@@ -47,8 +47,8 @@ class Service:
         self._forgot_on: date | None = None
         self._state = Root.of("state", site.settings.state)
         self.faults = Faults(site.clock, site.log)
-        self._voice = Voice(site, self.faults, notifier or Notifier())
         self._lookout = Lookout(site)
+        self._voice = Voice(site, self.faults, notifier or Notifier(), self._lookout)
         self.arrivals = Arrivals(site, worker, self._wake.set, self._lookout.watch)
         self.reading = Reading(site, worker, self._wake.set)
         self.deliveries = Deliveries(site, self._voice.notice, self._voice.problem)

@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
-    """Everything that `status` shows. `problems`: what needs a person; `notices`: what is good to know."""
+    """Everything that `status` shows. `problems`: what needs a person; `notices`: what is good to know.
+
+    `polls`: whether the daemon looks into the inbox unasked, because no events come; None when it does not run.
+    """
 
     daemon: str
+    polls: bool | None
     accounting: Accounting
     owed: Owed
     inbox_files: int
@@ -66,6 +70,7 @@ def report_with(settings: Settings, told: LedgerReport) -> StatusReport:
     faults = health.faults if health and running else ()
     return StatusReport(
         daemon=_daemon(health, running=running),
+        polls=health.polls if health and running else None,
         accounting=counts,
         owed=debts,
         inbox_files=sum(_files_in(inbox) for inbox in settings.inbox),

@@ -11,6 +11,7 @@ from sheetwatch.service.attention import Attention, stamped
 from sheetwatch.service.health import Faults, HealthFile, health_of, read_health
 
 if TYPE_CHECKING:
+    from sheetwatch.service.lookout import Lookout
     from sheetwatch.service.notify import Notifier
     from sheetwatch.service.site import Site
 
@@ -23,8 +24,9 @@ _COUNTING_PAUSE = 50
 class Voice:
     """Speaks when something has changed, and otherwise only to systemd's watchdog."""
 
-    def __init__(self, site: Site, faults: Faults, notifier: Notifier) -> None:
+    def __init__(self, site: Site, faults: Faults, notifier: Notifier, lookout: Lookout) -> None:
         self._site = site
+        self._lookout = lookout
         self._faults = faults
         self._notifier = notifier
         self._health_file = HealthFile(site.settings.state)
@@ -94,4 +96,5 @@ class Voice:
         return f"rows {counts.rows}, review {counts.review}, dropped {counts.dropped}, in work {counts.in_work}"
 
     def _write_health(self, state: str) -> None:
-        self._health_file.write(health_of(state, self._started_at, self._faults.current, self._notices))
+        polls = self._lookout.polls
+        self._health_file.write(health_of(state, self._started_at, self._faults.current, self._notices, polls=polls))

@@ -19,6 +19,7 @@ from sheetwatch.web import (
     results,
     security,
     session,
+    thumbnails,
     today,
     trying,
     undo,
@@ -43,7 +44,7 @@ def create_app(
     (Place(settings=settings, clock=clock) if clock else Place(settings=settings)).attach(app)
     security.set_up(app, allowed_names(address, settings.web))
     session.set_up(app, session.load_key(settings.state), session.Guard(password=password))
-    for part in (today, queue, undo, results, audit, designer, trying, model, pictures):
+    for part in (today, queue, undo, results, audit, designer, trying, model, pictures, thumbnails):
         app.register_blueprint(part.pages)
     words.set_up(app)
     app.context_processor(_shared)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sheetwatch.domain import Limits
-    from sheetwatch.ledger.browse import RowDetail
+    from sheetwatch.ledger.browse import RowDetail, ScanFile
     from sheetwatch.worker.showing import ShownSheet
 
 pages = Blueprint("pictures", __name__)
@@ -64,13 +64,17 @@ def row_boxes(number: int) -> Response:
 def _row_sheet(number: int) -> tuple[RowDetail, ShownSheet]:
     with here().ledger() as ledger:
         detail = row_detail(ledger, number) or abort(404, "There is no such row.")
-    archived = here().settings.archive / detail.archived_as if detail.archived_as else None
-    scan = archived or _work_folder(detail.folder) / f"scan{detail.suffix}"
     form = here().outlines.file_of(detail.line.template, detail.template_revision)
     try:
-        return detail, _shown.sheet(scan, detail.read_page, form, here().settings.limits)
+        return detail, _shown.sheet(file_of(detail.scan), detail.scan.read_page, form, here().settings.limits)
     except (OSError, WorkerFailure):
         abort(404, "The scan of this sheet is not in the archive any more.")
+
+
+def file_of(scan: ScanFile) -> Path:
+    """Where a scan lies now."""
+    archived = here().settings.archive / scan.archived_as if scan.archived_as else None
+    return archived or _work_folder(scan.folder) / f"scan{scan.suffix}"
 
 
 @dataclass(slots=True)

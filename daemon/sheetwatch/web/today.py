@@ -16,6 +16,7 @@ from sheetwatch.service.report import LedgerReport, report_with
 from sheetwatch.web.audit import warnings
 from sheetwatch.web.chart import Chart, first_hour
 from sheetwatch.web.place import here
+from sheetwatch.web.thumbnails import LAST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from sheetwatch.web.audit import Estimate
 
 pages = Blueprint("today", __name__)
-_LAST = 12
 _MB = 1_000_000
 
 
@@ -98,7 +98,7 @@ def _look(ledger: Ledger, now: datetime, stamp: tuple[object, ...]) -> _Look:
     midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     return _Look(
         stamp=stamp,
-        told=LedgerReport.of(ledger, last=_LAST),
+        told=LedgerReport.of(ledger, last=LAST),
         today=accounting_since(ledger, midnight.astimezone(UTC)),
         chart=Chart.of(decided_since(ledger, first_hour(now.astimezone(UTC))), now),
         model=last_model(ledger),

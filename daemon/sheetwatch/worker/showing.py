@@ -10,6 +10,7 @@ from sheetwatch.worker import WorkerFailure
 from sheetwatch.worker.alone import run_alone
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     Grey = npt.NDArray[np.uint8]
 
 _HEIGHT_PX = 2000
+_SMALL_HEIGHT_PX = 168
 _JPEG_QUALITY = 85
 _MB = 1_000_000
 
@@ -42,20 +44,53 @@ def show_sheet(file: Path, page: int, template: Path | None, limits: Limits) -> 
     return run_alone(_show, file, page, template, limits, limits=limits)
 
 
+def small_pictures(files: Sequence[tuple[Path, int]], limits: Limits) -> list[bytes | None]:
+    """Pages of scans, by file and page (0-based), as small JPEGs; None for one that cannot be read or decoded.
+
+    One process for all of them. Raises WorkerFailure where a page ends it.
+    """
+    return run_alone(_show_small, files, limits, limits=limits, files=len(files))
+
+
+def _show_small(files: Sequence[tuple[Path, int]], limits: Limits) -> list[bytes | None]:
+    """Runs in the process."""
+    pictures: list[bytes | None] = []
+    for file, page in files:
+        try:
+            grey = _decode(file, page, limits)
+        except (OSError, WorkerFailure):
+            pictures.append(None)
+        else:
+            pictures.append(_jpeg(_shrunk(grey, _SMALL_HEIGHT_PX)))
+    return pictures
+
+
 def _show(file: Path, page: int, template: Path | None, limits: Limits) -> ShownSheet:
     """Runs in the process. Raises WorkerFailure."""
-    import cv2  # noqa: PLC0415 - the pages must not load OpenCV
-
     grey = _decode(file, page, limits)
     picture, boxes = _on_form(grey, template) if template else (grey, ())
-    scale = 1.0 if boxes else min(1.0, _HEIGHT_PX / picture.shape[0])
-    if scale < 1:
-        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    written, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    if not boxes:
+        picture = _shrunk(picture, _HEIGHT_PX)
+    height_px, width_px = picture.shape
+    return ShownSheet(jpeg=_jpeg(picture), width_px=width_px, height_px=height_px, boxes=boxes)
+
+
+def _shrunk(grey: Grey, height_px: int) -> Grey:
+    """No higher than this."""
+    import cv2  # noqa: PLC0415 - the pages must not load OpenCV
+
+    scale = height_px / grey.shape[0]
+    return cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
+
+
+def _jpeg(grey: Grey) -> bytes:
+    """Raises WorkerFailure."""
+    import cv2  # noqa: PLC0415
+
+    written, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     if not written:
         raise WorkerFailure(ReasonCode.UNREADABLE_FILE, "the page could not be encoded")
-    height_px, width_px = picture.shape
-    return ShownSheet(jpeg=bytes(data), width_px=width_px, height_px=height_px, boxes=boxes)
+    return bytes(data)
 
 
 def _on_form(grey: Grey, template: Path) -> tuple[Grey, tuple[tuple[int, int, int, int], ...]]:

@@ -6,6 +6,12 @@ const stale = document.getElementById("stale");
 const EVERY_MS = 4000;
 let tag = "";
 
+// A picture that is there already is not asked for again.
+function keepPicture(picture) {
+  const shown = live.querySelector(`img[src="${CSS.escape(picture.getAttribute("src"))}"]`);
+  if (shown) picture.replaceWith(shown);
+}
+
 async function refresh() {
   if (document.hidden) return;
   try {
@@ -21,6 +27,7 @@ async function refresh() {
     tag = answer.headers.get("ETag") || "";
     const focused = live.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const picture of [...fresh.images]) keepPicture(picture);
     live.replaceChildren(...fresh.body.childNodes);
     if (focused) live.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
   } catch {
