@@ -250,6 +250,7 @@ make_folders() {
     folder "$configuration" 0750 root "$user"
     folder "$state" 0750 "$user" "$user"
     folder "$folders" 0755 root root
+    folder "$state/templates" 2750 "$user" "$user"
     for name in inbox review results archive; do
         folder "$folders/$name" 2770 "$user" "$user"
     done
@@ -271,6 +272,7 @@ make_configuration() {
             -e "s,^inbox: \[inbox\] *,inbox: [$folders/inbox]  ," \
             -e "s,^\(results\|archive\|review\): [a-z]* *,\1: $folders/\1  ," \
             -e "s,^state: state *,state: $state  ," \
+            -e "s,^templates: \[templates\] *,templates: [templates\, $state/templates]  ," \
             -e "s,urls_file: null *,urls_file: $configuration/notify-urls  ," \
             "$shipped/sheetwatch.yaml" | put "$configuration/sheetwatch.yaml" 0640 "$user"
     fi

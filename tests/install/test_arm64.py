@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_WITH_BROKEN_FILES = {0, 1}
 SUITE = os.environ.get("SHEETWATCH_SUITE", "bookworm")
 _CRESCENT = REPOSITORY.parent / "shared/data/sheets/crescent"
 
@@ -64,8 +65,9 @@ def test_every_scan_of_the_demo_is_read_as_here(pi: Path) -> None:
     began_s = time.monotonic()
     told = run_in(pi, "sheetwatch", "demo", "--dir", "/srv/demo").stdout
     print(f"\n{told}\nthe demo took {time.monotonic() - began_s:.0f} s")
-    scans = sorted(path for path in (pi / "srv/demo/archive").rglob("*") if path.is_file())
-    assert len(scans) > 10
+    settled = (path for path in (pi / "srv/demo/archive").rglob("*") if path.is_file())
+    scans = sorted([*settled, *(pi / "srv/demo/state/work").glob("*/scan.*")])
+    assert len(scans) > 20
     assert_the_same_values(pi, scans, pi / "srv/demo/templates")
 
 
@@ -78,10 +80,11 @@ def test_a_photographed_answer_book_is_read_as_here(pi: Path) -> None:
 def assert_the_same_values(pi: Path, scans: list[Path], templates: Path) -> None:
     """Every page: the same form, and the same state and value of each field."""
     folders = [path.parent for path in sorted(templates.rglob("template.yaml"))]
-    emulated = run_in(pi, "sheetwatch", *reading([inside(pi, it) for it in scans], [inside(pi, it) for it in folders]))
+    words = reading([inside(pi, it) for it in scans], [inside(pi, it) for it in folders])
+    emulated = run_in(pi, "sheetwatch", *words, expect=_WITH_BROKEN_FILES)
     native = subprocess.run(
         [sys.executable, "-m", "sheetwatch", *reading([str(it) for it in scans], [str(it) for it in folders])],
-        capture_output=True, text=True, check=True,
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     there, here = pages(emulated.stdout), pages(native.stdout)
     assert [page["template"] for page in there] == [page["template"] for page in here]

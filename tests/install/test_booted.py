@@ -20,6 +20,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
 import pytest
 
 from sheetwatch.lab.device_files import write_jpeg
@@ -40,6 +42,8 @@ SHEETS = 6
 _READY_WITHIN_S = 3.0
 _MOST_SLOWER = 1.10
 _MOST_WAITING = 4
+SKETCH_BOXES = [[60, 100, 120, 60], [60, 200, 120, 60], [60, 300, 120, 60]]
+ANSWERS = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1] + '/login', timeout=5)"
 POST_OFFICE = """
 import http.server, pathlib
 class Post(http.server.BaseHTTPRequestHandler):
@@ -178,10 +182,10 @@ def everything_installed(box: Box) -> str:
 
 
 def test_it_installs_and_again_with_the_same_result(box: Box) -> None:
-    print(box.install("checkout", "install", "--samba").stdout)
+    print(box.install("checkout", "install", "--samba", "--web").stdout)
     assert box.show("ActiveState") == "active"
     before = everything_installed(box)
-    box.install("checkout", "install", "--samba")
+    box.install("checkout", "install", "--samba", "--web")
     assert everything_installed(box) == before
     settings = box.machine.root / "etc/sheetwatch/sheetwatch.yaml"
     text = settings.read_text().replace("settle_s: 5 ", "settle_s: 0.5 ")
@@ -265,6 +269,42 @@ def test_people_and_prometheus_are_told_from_inside_the_units_restrictions(box: 
     assert box.machine.ask("systemctl", "is-active", "sheetwatch-notify.timer") == "active"
     (box.machine.root / "var/lib/sheetwatch/needs-a-person.txt").unlink()
     box.machine.run("systemctl", "stop", "post")
+
+
+def test_the_pages_decode_and_save_inside_their_units_restrictions(box: Box, sheets: list[bytes]) -> None:
+    luggage = box.machine.root / "srv/luggage"
+    luggage.mkdir()
+    shutil.copy(REPOSITORY / "tests/support/visit.py", luggage)
+    (luggage / "picture.jpg").write_bytes(sheets[0])
+    blank = np.full((1200, 850), 255, np.uint8)
+    for left, top, width, height in SKETCH_BOXES:
+        cv2.rectangle(blank, (left, top), (left + width, top + height), 0, 2)
+    cv2.imwrite(str(luggage / "blank.png"), blank)
+    fields = [{"name": f"q{at}", "kind": "mark", "max": "10", "box": place} for at, place in enumerate(SKETCH_BOXES)]
+    (luggage / "sketch.json").write_text(json.dumps({"name": "weekly-test", "title": "A test", "fields": fields}))
+    came = visited(box, "")
+    assert (came["login"], came["spotted"][0], came["saved"][0]) == (200, 200, 200), came
+    assert "all is well" in came["today"][1]
+    assert json.loads(came["spotted"][1])["lines"]
+    assert (box.machine.root / "var/lib/sheetwatch/templates/weekly-test/template.yaml").exists()
+    loaded = ("journalctl", "--output=cat", "--no-pager", "SHEETWATCH_EVENT=forms_loaded")
+    wait_until(lambda: "forms" in box.machine.ask(*loaded), timeout_s=60)
+    daemon = box.show("MainPID")
+    box.machine.run("systemctl", "kill", "--signal=KILL", "sheetwatch-web")
+    box.machine.run("sheetwatch", "web", "--set-password", "/etc/sheetwatch/web-password", stdin="open sesame\n")
+    box.machine.run("systemctl", "restart", "sheetwatch-web")
+    assert visited(box, "a guess")["login"] == 403
+    assert visited(box, "open sesame")["login"] == 200
+    assert box.show("MainPID") == daemon, "the daemon did not notice"
+    shutil.rmtree(box.machine.root / "var/lib/sheetwatch/templates/weekly-test")
+
+
+def visited(box: Box, password: str) -> dict[str, Any]:
+    """What somebody sees who visits the pages, once they answer."""
+    page, words = "http://127.0.0.1:8765", ("ann", password, "/srv/luggage")
+    wait_until(lambda: not box.machine.run("python3", "-c", ANSWERS, page, check=False).returncode, timeout_s=60)
+    came: dict[str, Any] = json.loads(box.machine.run("python3", "/srv/luggage/visit.py", page, *words).stdout)
+    return came
 
 
 def test_a_hanging_daemon_is_started_again(box: Box) -> None:

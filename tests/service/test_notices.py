@@ -24,7 +24,14 @@ def report(**other: object) -> StatusReport:
     counts = Accounting(pages_in=5, rows=2, review=3, dropped=0, in_work=0, dropped_by={})
     owed = Owed(claims=0, rows=0, reviews=0, archive=0)
     plain = StatusReport(
-        daemon="running since ever", accounting=counts, owed=owed, inbox_files=0, last=(), problems=(), notices=()
+        polls=False,
+        daemon="running since ever",
+        accounting=counts,
+        owed=owed,
+        inbox_files=0,
+        last=(),
+        problems=(),
+        notices=(),
     )
     return replace(plain, **other)  # type: ignore[arg-type]
 

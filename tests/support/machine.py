@@ -22,7 +22,7 @@ import pytest
 from support.processes import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
 _BASES = Path(os.environ.get("SHEETWATCH_MACHINES", "/var/tmp/sheetwatch-machines"))  # noqa: S108 - kept on purpose
 _PACKAGES = "systemd,systemd-sysv,dbus,ca-certificates,python3,python3-venv,python3-systemd,samba,smbclient"
@@ -143,11 +143,11 @@ def _own_numbers(pid: int) -> list[str]:
     return next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
 
 
-def run_in(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run_in(root: Path, *command: str, expect: Container[int] = (0,)) -> subprocess.CompletedProcess[str]:
     """Run one command as root in a system that is not booted."""
     line = [*_NSPAWN, f"--directory={root}", "--pipe", "env", "-i", _PATH, *command]
     done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode in expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
 
 

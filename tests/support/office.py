@@ -99,6 +99,9 @@ class TextWorker:
     def start(self) -> None:
         """Nothing to load."""
 
+    def reload(self) -> None:
+        """Nothing to load."""
+
     def expire(self, *, now_s: float) -> None:
         """Nothing is late."""
 

@@ -12,4 +12,5 @@ from support import text_tasks
 
 if __name__ == "__main__":
     pool.__dict__["tasks"] = text_tasks
-    run_daemon(load_settings(Path(sys.argv[1])), once=True)
+    settings = load_settings(Path(sys.argv[1]))
+    run_daemon(settings, pool.WorkerPool(settings), once=True)

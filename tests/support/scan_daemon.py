@@ -13,7 +13,7 @@ from support.scans import ScanWorker
 
 def main() -> int:
     try:
-        run_daemon(load_settings(Path(sys.argv[1])), once="--once" in sys.argv, workers=lambda _: ScanWorker())
+        run_daemon(load_settings(Path(sys.argv[1])), ScanWorker(), once="--once" in sys.argv)
     except SheetwatchError as error:
         print(error, file=sys.stderr)
         return error.exit_code

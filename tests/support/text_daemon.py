@@ -13,7 +13,7 @@ from support.office import TextWorker
 
 def main() -> int:
     try:
-        run_daemon(load_settings(Path(sys.argv[1])), once="--once" in sys.argv, workers=lambda _: TextWorker())
+        run_daemon(load_settings(Path(sys.argv[1])), TextWorker(), once="--once" in sys.argv)
     except SheetwatchError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -17,12 +17,12 @@ from sheetwatch.lab.sheets import generate_sheet
 from sheetwatch.strict import load_yaml
 from sheetwatch.templates import load_template, load_templates
 from sheetwatch.web.designer_sketch import Sketch, SketchCheck, as_yaml, sketched
+from support.office import office_settings
 from web.designer_desk import begun, blank_png, field, good, keep, office, told, upload
+from web.web_office import WebOffice
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from web.web_office import WebOffice
 
 
 __all__ = ["office"]  # a fixture
@@ -52,8 +52,22 @@ def test_boxes_are_proposed_kept_and_saved_as_a_template(office: WebOffice) -> N
         "reference.png",
         "template.yaml",
     ]
-    assert "Restart Sheetwatch" in ann.get("/designer/").text
+    assert "read with it in a few seconds" in ann.get("/designer/").text
     assert ann.get(url).status_code == 404, "the draft has become the template"
+
+
+def test_a_form_is_saved_where_the_pages_may_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = tmp_path / "etc", tmp_path / "var"
+    for folder in (first, second):
+        folder.mkdir()
+    monkeypatch.setattr("os.access", lambda path, *_, **__: path != first)
+    with WebOffice(settings=replace(office_settings(tmp_path), templates=(first, second))) as office:
+        ann = office.operator()
+        url = begun(ann)
+        keep(ann, url, good())
+        assert ann.post(f"{url}/save", {"turn": "1"}).status_code == 200
+    assert not list(first.iterdir())
+    assert load_template(second / "weekly-test").name == "weekly-test"
 
 
 def test_the_loader_says_at_which_field_something_is_wrong(office: WebOffice) -> None:

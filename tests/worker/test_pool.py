@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import shutil
 import signal
@@ -100,7 +101,9 @@ def test_a_wrong_template_stops_the_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("was", "becomes"), [("title:", "title: Another "), ("fields:", "half-saved: [")])
-def test_a_template_edited_while_the_daemon_runs_waits_for_a_restart(tmp_path: Path, was: str, becomes: str) -> None:
+def test_a_worker_made_later_reads_with_the_same_templates_or_not_at_all(
+    tmp_path: Path, was: str, becomes: str
+) -> None:
     shutil.copytree(shipped_folder("config") / "templates" / "meter-reading", tmp_path / "form")
     pool = WorkerPool(Settings(workers=1, templates=(tmp_path,)))
     try:
@@ -109,8 +112,29 @@ def test_a_template_edited_while_the_daemon_runs_waits_for_a_restart(tmp_path: P
         for file in tmp_path.rglob("template.yaml"):
             file.write_text(file.read_text().replace(was, becomes, 1))
         pool.stop()  # as after many pages, or a crash: the next worker is a new one
-        with pytest.raises(EnvironmentFault, match="changed since the start; restart Sheetwatch"):
+        with pytest.raises(EnvironmentFault, match="changed since"):
             pool.probe(tmp_path / "none.jpg").result()
+    finally:
+        pool.stop()
+
+
+def test_templates_are_loaded_anew_and_faulty_ones_leave_all_as_it_was(tmp_path: Path) -> None:
+    shutil.copytree(shipped_folder("config") / "templates" / "meter-reading", tmp_path / "form")
+    pool = WorkerPool(Settings(workers=1, templates=(tmp_path,)))
+    (file,) = tmp_path.rglob("template.yaml")
+    try:
+        pool.start()
+        before, whole, processes = pool._loaded, file.read_text(), len(multiprocessing.active_children())
+        file.write_text(whole.replace("fields:", "half-saved: [", 1))
+        with pytest.raises(ConfigError):
+            pool.reload()
+        assert pool._loaded == before
+        assert isinstance(pool.probe(tmp_path / "none.jpg").exception(), FileNotFoundError)
+        file.write_text(whole.replace("title:", "title: Another ", 1))
+        pool.reload()
+        assert pool._loaded != before
+        assert isinstance(pool.probe(tmp_path / "none.jpg").exception(), FileNotFoundError)
+        assert len(multiprocessing.active_children()) == processes
     finally:
         pool.stop()
 

@@ -13,6 +13,7 @@ from sheetwatch.service.answers import Answers
 from sheetwatch.service.arrivals import Arrivals
 from sheetwatch.service.clock import local_day
 from sheetwatch.service.deliveries import Deliveries
+from sheetwatch.service.forms import Forms
 from sheetwatch.service.health import Faults
 from sheetwatch.service.lookout import Lookout
 from sheetwatch.service.notify import Notifier
@@ -53,6 +54,7 @@ class Service:
         self.reading = Reading(site, worker, self._wake.set)
         self.deliveries = Deliveries(site, self._voice.notice, self._voice.problem)
         self.answers = Answers(site)
+        self.forms = Forms(site, worker, self._voice.notice)
 
     def __enter__(self) -> Self:
         self._voice.starting()
@@ -147,6 +149,11 @@ class Service:
 
     def _hand_out(self) -> bool:
         """Keep the workers busy, and little more than that: what waits is safest in the inbox."""
+        self.forms.look()
+        if self.forms.changed:
+            if self.reading.in_flight or self.arrivals.probing:
+                return False  # what was begun ends with the forms that it was begun with
+            self.forms.load()
         most = self._worker.count + 1
         slots = self.reading.submit(most - self.reading.in_flight - self.arrivals.probing)
         in_work = self._in_work()

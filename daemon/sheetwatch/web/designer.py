@@ -305,7 +305,7 @@ def save_template(number: int) -> Response:
     name = kept.sketch.name
     structlog.get_logger().info("template_saved", template=name, folder=str(folder), by=operator(), replaced=bool(mark))
     _drafts().remove(draft)
-    flash(f"Saved: {name}, in {folder}. Restart Sheetwatch so that it reads sheets of this form.", "saved")
+    flash(f"Saved: {name}, in {folder}. Sheets of this form are read with it in a few seconds.", "saved")
     return jsonify(url=url_for("designer.begin"))
 
 

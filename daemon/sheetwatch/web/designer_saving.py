@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -72,10 +73,10 @@ def save(form: Path, name: str, folders: tuple[Path, ...], replacing: str, now: 
 
 
 def _home(folders: tuple[Path, ...]) -> Path:
-    """The first folder of the configuration that holds templates, and is none itself."""
-    for folder in folders:
-        if folder.is_dir() and not (folder / FILE).is_file():
-            return folder
+    """The first folder of the configuration that holds templates, is none itself, and can be written."""
+    homes = [folder for folder in folders if folder.is_dir() and not (folder / FILE).is_file()]
+    if homes:
+        return next((folder for folder in homes if os.access(folder, os.W_OK)), homes[0])
     raise UsageError("the configuration names no folder of templates that a new one could lie in; add one: templates")
 
 

@@ -107,6 +107,12 @@ class PageWorker(Protocol):
     def start(self) -> None:
         """Load model and templates. Raises ConfigError when one of them is wrong."""
 
+    def reload(self) -> None:
+        """Load model and templates anew, while nothing is being read.
+
+        Raises ConfigError, EnvironmentFault; all is then as it was.
+        """
+
     def probe(self, path: Path) -> Future[Probe]:
         """Open a scan and look at its structure."""
 

@@ -41,6 +41,7 @@ class WorkerPool:
         self._initialise = initialise
         self._pool: ProcessPool | None = None
         self._open: dict[Future[Any], float] = {}
+        self._loading: Future[tuple[str, ...]] | None = None
         self._loaded: tuple[str, ...] = ()
 
     @property
@@ -50,17 +51,37 @@ class WorkerPool:
             return max(1, len(os.sched_getaffinity(0)) - 1)
         return self._settings.workers
 
+    def begin(self) -> None:
+        """Let the first worker load model and templates, and wait for nothing; `start` does."""
+        self._loading = self._schedule(tasks.ready, timeout_s=_START_TIMEOUT_S)
+
     def start(self) -> None:
-        """Load model and templates in the first worker; later ones must find the same.
+        """Have model and templates loaded by the first worker; later ones must find the same.
 
         Raises ConfigError, EnvironmentFault.
         """
+        loading = self._loading or self._schedule(tasks.ready, timeout_s=_START_TIMEOUT_S)
+        self._loading = None
         try:
-            self._loaded = self._schedule(tasks.ready, timeout_s=_START_TIMEOUT_S).result()
+            self._loaded = loading.result()
         except WorkerFailure as failure:
             raise EnvironmentFault(
                 f"the worker process cannot start: {failure.detail}; raise limits.worker_memory_mb"
             ) from failure
+
+    def reload(self) -> None:
+        """Load model and templates anew, while nothing is being read. For a moment there is a worker more.
+
+        Raises ConfigError, EnvironmentFault; all is then as it was.
+        """
+        fresh = WorkerPool(self._settings, self._initialise)
+        try:
+            fresh.start()
+        except BaseException:
+            fresh.stop()
+            raise
+        self.stop()
+        self._pool, self._open, self._loaded = fresh._pool, fresh._open, fresh._loaded
 
     def probe(self, path: Path) -> Future[Probe]:
         """Open a scan and look at its structure."""

@@ -83,14 +83,16 @@ def _desk() -> Desk | SpotDesk:
 
 
 def _same_desk(loaded: tuple[str, ...]) -> Desk | SpotDesk:
-    """The desk, if it is the one that the daemon started with: a worker made later finds files edited meanwhile."""
+    """The desk, if it is the one that the daemon counts on: a worker made later finds files edited meanwhile."""
     try:
         desk = _desk()
     except ConfigError as error:
-        raise EnvironmentFault(f"{error} (changed since the start; restart Sheetwatch when it is mended)") from error
+        raise EnvironmentFault(f"{error} (changed since it was loaded; mend it)") from error
     if desk.loaded != loaded:
         changed = ", ".join(sorted({*desk.loaded} ^ {*loaded}))
-        raise EnvironmentFault(f"templates or model changed since the start; restart Sheetwatch ({changed})")
+        raise EnvironmentFault(
+            f"templates or model changed since they were loaded; for a new model restart Sheetwatch ({changed})"
+        )
     return desk
 
 
