@@ -49,9 +49,9 @@ def require_arm64() -> None:
         pytest.skip("64-bit ARM cannot be emulated here (apt install qemu-user-static binfmt-support)")
 
 
-def base_system(suite: str, architecture: str = "amd64") -> Path:
-    """A Debian of that name, made once; skips where its packages cannot be fetched."""
-    base = _BASES / f"{suite}-{architecture}"
+def base_system(suite: str, architecture: str = "amd64", *more: str) -> Path:
+    """A Debian of that name, with these packages more; made once. Skips where its packages cannot be fetched."""
+    base = _BASES / "-".join((suite, architecture, *more))
     if not (base / "complete").exists():
         shutil.rmtree(base, ignore_errors=True)
         base.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def base_system(suite: str, architecture: str = "amd64") -> Path:
             "debootstrap",
             f"--arch={architecture}",
             "--variant=minbase",
-            f"--include={_PACKAGES}",
+            f"--include={','.join((_PACKAGES, *more))}",
             suite,
             str(base),
         ]
