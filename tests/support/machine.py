@@ -29,7 +29,7 @@ _PACKAGES = "systemd,systemd-sysv,dbus,ca-certificates,python3,python3-venv,pyth
 _TOOLS = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "nsenter": "util-linux"}
 _NSPAWN = ("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--resolv-conf=off")
 _ARM64_HANDLER = Path("/proc/sys/fs/binfmt_misc/qemu-aarch64")
-# A Raspberry Pi 4. Without a name qemu has every extension there is, and those of version 7.2 multiply matrices wrongly.
+# A Raspberry Pi 4. Unnamed, the processor has every extension, and those of qemu 7.2 multiply matrices wrongly.
 _ARM64_PROCESSOR = "QEMU_CPU=cortex-a72"
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
