@@ -304,6 +304,15 @@ def test_read_for_people(tmp_path: Path) -> None:
     assert "missing-value meter" in text
 
 
+def test_what_cannot_be_read_at_all_is_told_as_such(tmp_path: Path) -> None:
+    done = sheetwatch("read", tmp_path / "mistyped.png", cwd=tmp_path)
+    assert done.returncode == 1
+    text = done.stdout.decode()
+    assert "mistyped.png, page 1 of 1: cannot be read\n" in text
+    assert "No such file or directory" in text
+    assert "review" not in text
+
+
 def test_pictures_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
     sheet = shipped_folder("config") / "templates" / "meter-reading" / "reference.png"
     other = tmp_path / "reference.png"

@@ -59,8 +59,11 @@ def print_report(console: Console, report: PageReport) -> None:
 
     reading = report.reading
     heading = Text(f"{plain_text(report.source)}, page {report.page + 1} of {report.page_count}: ", style="bold")
-    heading.append(str(reading.verdict), style="bold green" if reading.verdict.accepted else "bold red")
-    heading.append(f" ({reading.template or 'no template'}, {report.elapsed_ms:.0f} ms)", style="dim")
+    if report.was_read:
+        heading.append(str(reading.verdict), style="bold green" if reading.verdict.accepted else "bold red")
+        heading.append(f" ({reading.template or 'no template'}, {report.elapsed_ms:.0f} ms)", style="dim")
+    else:
+        heading.append("cannot be read", style="bold red")
     console.print(heading, soft_wrap=True)
     for reason in reading.verdict.reasons:
         where = f" {reason.field}" if reason.field else ""
