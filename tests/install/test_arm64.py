@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.checkout import REPOSITORY, copy_checkout, wheels_for
-from support.machine import base_system, disk, require_arm64, require_machines, run_in
+from support.machine import base_system, disk, require_arm64, require_machines, run_as_pi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,19 +51,19 @@ def pi() -> Iterator[Path]:
         copy_checkout(root / "checkout")
         began_s = time.monotonic()
         pip = ("PIP_NO_INDEX=1", "PIP_FIND_LINKS=/wheels")
-        done = run_in(root, "env", *pip, "sh", "/checkout/deploy/install.sh", "install")
+        done = run_as_pi(root, "env", *pip, "sh", "/checkout/deploy/install.sh", "install")
         print(f"\n{done.stdout}installed after {time.monotonic() - began_s:.0f} s")
         yield root
 
 
 def test_it_is_an_arm_and_its_configuration_is_fit_for_use(pi: Path) -> None:
-    assert run_in(pi, "uname", "-m").stdout.strip() == "aarch64"
-    run_in(pi, "sheetwatch", "--config", "/etc/sheetwatch/sheetwatch.yaml", "check")
+    assert run_as_pi(pi, "uname", "-m").stdout.strip() == "aarch64"
+    run_as_pi(pi, "sheetwatch", "--config", "/etc/sheetwatch/sheetwatch.yaml", "check")
 
 
 def test_every_scan_of_the_demo_is_read_as_here(pi: Path) -> None:
     began_s = time.monotonic()
-    told = run_in(pi, "sheetwatch", "demo", "--dir", "/srv/demo").stdout
+    told = run_as_pi(pi, "sheetwatch", "demo", "--dir", "/srv/demo").stdout
     print(f"\n{told}\nthe demo took {time.monotonic() - began_s:.0f} s")
     settled = (path for path in (pi / "srv/demo/archive").rglob("*") if path.is_file())
     scans = sorted([*settled, *(pi / "srv/demo/state/work").glob("*/scan.*")])
@@ -81,7 +81,7 @@ def assert_the_same_values(pi: Path, scans: list[Path], templates: Path) -> None
     """Every page: the same form, and the same state and value of each field."""
     folders = [path.parent for path in sorted(templates.rglob("template.yaml"))]
     words = reading([inside(pi, it) for it in scans], [inside(pi, it) for it in folders])
-    emulated = run_in(pi, "sheetwatch", *words, expect=_WITH_BROKEN_FILES)
+    emulated = run_as_pi(pi, "sheetwatch", *words, expect=_WITH_BROKEN_FILES)
     native = subprocess.run(
         [sys.executable, "-m", "sheetwatch", *reading([str(it) for it in scans], [str(it) for it in folders])],
         capture_output=True, text=True, check=False,

@@ -29,8 +29,19 @@ _PACKAGES = "systemd,systemd-sysv,dbus,ca-certificates,python3,python3-venv,pyth
 _TOOLS = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "nsenter": "util-linux"}
 _NSPAWN = ("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--resolv-conf=off")
 _ARM64_HANDLER = Path("/proc/sys/fs/binfmt_misc/qemu-aarch64")
-# A Raspberry Pi 4. Unnamed, the processor has every extension, and those of qemu 7.2 multiply matrices wrongly.
-_ARM64_PROCESSOR = "QEMU_CPU=cortex-a72"
+# A Raspberry Pi 4. Unnamed, qemu's processor has every extension, and those of version 7.2 multiply matrices wrongly; and
+# the interpreter, which reads of it in /proc/cpuinfo, ends by what it finds there of this machine's.
+_PI_PROCESSOR = "cortex-a72"
+_PI_CPUINFO = """processor\t: {}
+BogoMIPS\t: 108.00
+Features\t: fp asimd evtstrm crc32 cpuid
+CPU implementer\t: 0x41
+CPU architecture: 8
+CPU variant\t: 0x0
+CPU part\t: 0xd08
+CPU revision\t: 3
+
+"""
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -147,10 +158,17 @@ def _own_numbers(pid: int) -> list[str]:
 
 def run_in(root: Path, *command: str, expect: Container[int] = (0,)) -> subprocess.CompletedProcess[str]:
     """Run one command as root in a system that is not booted."""
-    line = [*_NSPAWN, f"--directory={root}", "--pipe", "env", "-i", _PATH, _ARM64_PROCESSOR, *command]
+    line = [*_NSPAWN, f"--directory={root}", "--pipe", "env", "-i", _PATH, *command]
     done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode in expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def run_as_pi(root: Path, *command: str, expect: Container[int] = (0,)) -> subprocess.CompletedProcess[str]:
+    """As `run_in`, on an emulated Raspberry Pi 4."""
+    (root / "cpuinfo").write_text("".join(_PI_CPUINFO.format(number) for number in range(os.cpu_count() or 1)))
+    within = 'mount --bind /cpuinfo /proc/cpuinfo && exec "$@"'
+    return run_in(root, f"QEMU_CPU={_PI_PROCESSOR}", "sh", "-c", within, "sh", *command, expect=expect)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def _header(path: Path, archive: zipfile.ZipFile, name: str) -> tuple[tuple[int,
         with archive.open(f"{name}.npy") as file:
             old = _npy.read_magic(file) == (1, 0)
             shape, _, dtype = (_npy.read_array_header_1_0 if old else _npy.read_array_header_2_0)(file)
-    except ValueError as error:
+    except (ValueError, TokenError) as error:
         raise UsageError(f"{path}: {name!r} is no NumPy array ({error}); save it again") from error
     if dtype.hasobject:
         raise UsageError(f"{path}: {name!r} holds Python objects, which could run code; save it as plain numbers")
