@@ -92,8 +92,10 @@ def booted(root: Path, image: Path) -> str:
             "-nographic", "-no-reboot", "-nic", "none", "-kernel", str(kernel), "-initrd", str(initrd),
             "-append", "root=/dev/vda rw console=ttyS0 quiet",
             "-drive", f"file={image},if=virtio,format=raw"]  # fmt: skip
-    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=_LONGEST_S)
-    return done.stdout.decode(errors="replace").replace("\r", "")
+    console = image.with_name("console")  # grows while it runs, for those who want to follow
+    with console.open("wb") as out:
+        subprocess.run(line, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False, timeout=_LONGEST_S)
+    return console.read_text(errors="replace").replace("\r", "")
 
 
 def test_whatever_was_away_is_read_when_it_is_back_without_a_hand(stages: list[dict[str, Any]]) -> None:

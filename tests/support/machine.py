@@ -29,8 +29,8 @@ _PACKAGES = "systemd,systemd-sysv,dbus,ca-certificates,python3,python3-venv,pyth
 _TOOLS = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "nsenter": "util-linux"}
 _NSPAWN = ("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--resolv-conf=off")
 _ARM64_HANDLER = Path("/proc/sys/fs/binfmt_misc/qemu-aarch64")
-# A Raspberry Pi 4. Unnamed, qemu's processor has every extension, and those of version 7.2 multiply matrices wrongly; and
-# the interpreter, which reads of it in /proc/cpuinfo, ends by what it finds there of this machine's.
+# A Raspberry Pi 4. Unnamed, qemu's processor has every extension, and those of version 7.2 multiply matrices wrongly;
+# and the interpreter crashes over what /proc/cpuinfo says of this machine's.
 _PI_PROCESSOR = "cortex-a72"
 _PI_CPUINFO = """processor\t: {}
 BogoMIPS\t: 108.00
