@@ -69,7 +69,7 @@ def configure() -> None:
     path = Path("/etc/sheetwatch/sheetwatch.yaml")
     text = path.read_text().replace(f"[{_LOCAL}]", f"[{_LOCAL}, {_SHARE}]")
     text = text.replace("max_field_error: 0.001 ", "max_field_error: 0.5 ")
-    path.write_text(text.replace("page_timeout_s: 60 ", "page_timeout_s: 600 "))
+    path.write_text(text.replace("page_timeout_s: 60\n", "page_timeout_s: 600\n"))
     run("systemctl", "restart", "sheetwatch")
 
 
