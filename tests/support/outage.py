@@ -44,7 +44,8 @@ def run(*command: str) -> str:
 def serve() -> subprocess.Popen[bytes]:
     """The Samba server of the other machine."""
     line = ["ip", "netns", "exec", "server", "smbd", "--foreground", "--no-process-group", "--configfile=/srv/smb.conf"]
-    return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    # In a group of its own: it ends its whole group with itself.
+    return subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
 def connect() -> None:

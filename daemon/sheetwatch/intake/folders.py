@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sheetwatch.domain import ConfigError, EnvironmentFault
 from sheetwatch.files import make_folder
+from sheetwatch.intake import reach
 from sheetwatch.intake.mounts import mount_of, places_of
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Root:
 
     def check(self) -> None:
         """Raise EnvironmentFault unless the folder is there, on the mount where it was, and can be written."""
+        reach.require([(self.name, self.folder)])
         if not self.folder.is_dir():
             raise EnvironmentFault(f"{self.name}: {self.folder} is not there; mount it or make it again")
         point = mount_of(self.folder).point

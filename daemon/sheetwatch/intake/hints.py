@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from watchdog.observers.inotify_c import InotifyConstants, inotify_add_watch, inotify_init, inotify_rm_watch
 
+from sheetwatch.intake import reach
 from sheetwatch.intake.mounts import mount_of
 
 if TYPE_CHECKING:
@@ -54,8 +55,12 @@ class Hints:
 
     @property
     def polls(self) -> bool:
-        """Whether looking often is the only way, because the file systems tell nothing. Raises OSError."""
+        """Whether looking often is the only way, because the file systems tell nothing.
+
+        Raises OSError, EnvironmentFault when a share does not answer.
+        """
         if self._mode == "auto":
+            reach.require(("a watched folder", folder) for folder in self._folders)
             return not all(mount_of(folder).tells_events for folder in self._folders)
         return self._mode == "poll"
 

@@ -44,10 +44,15 @@ class Place:
 def mount_of(folder: Path, table: str | None = None) -> Mount:
     """The mount on which a folder lies. `table`: what /proc/self/mountinfo says, read now when None."""
     real = folder.resolve()  # first: on its way it may have something mounted
+    return mount_by_name(real, table)
+
+
+def mount_by_name(folder: Path, table: str | None = None) -> Mount:
+    """The mount on which an absolute path lies that leads through no link. The folder itself is not touched."""
     best = Mount(point=Path("/"), kind="unknown")
     for mount in _parse(table):
         # A later line covers an earlier one on the same point.
-        if real.is_relative_to(mount.point) and len(mount.point.parts) >= len(best.point.parts):
+        if folder.is_relative_to(mount.point) and len(mount.point.parts) >= len(best.point.parts):
             best = mount
     return best
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from sheetwatch.intake.folders import check_folders, make_folders
+from sheetwatch.intake import reach
+from sheetwatch.intake.folders import check_folders, make_folders, named_folders
 from sheetwatch.service import lock, neighbours
 from sheetwatch.service.clock import SystemClock
 from sheetwatch.service.logs import configure
@@ -27,6 +28,7 @@ def run_daemon(settings: Settings, worker: PageWorker, *, once: bool = False) ->
     """
     with contextlib.ExitStack() as stack:
         stack.callback(worker.stop)
+        reach.require(named_folders(settings))
         check_folders(settings)
         neighbours.check(settings)
         make_folders(settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from sheetwatch.domain import EnvironmentFault
 from sheetwatch.intake.hints import Hints
 from sheetwatch.names import plain_text
 
@@ -70,7 +71,7 @@ class Lookout:
         self._hinted = False
         self._looked_s = self._site.clock.monotonic_s()
         self._said_deaf, self._deaf = self._deaf, False
-        with contextlib.suppress(OSError):  # no table of mounts now: as before
+        with contextlib.suppress(OSError, EnvironmentFault):  # no table of mounts, a share does not answer: as before
             self._polls = self._hints.polls
         if self._polls:
             self._hints.stop()
