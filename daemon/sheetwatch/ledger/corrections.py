@@ -48,9 +48,9 @@ def correct_row(tx: Transaction, page: int, new: NewLine, changes: Sequence[Corr
     Raises UsageError when it is not as the operator saw it: somebody else was quicker.
     """
     cursor = tx.execute(
-        "UPDATE rows SET line = ?1, written = CASE WHEN delivered THEN nullif(coalesce(written, line), ?1) END"
-        " WHERE id = ?2 AND line = ?3",
-        (new.line, new.number, new.seen),
+        "UPDATE rows SET line = :line, written = CASE WHEN delivered THEN nullif(coalesce(written, line), :line) END"
+        " WHERE id = :number AND line = :seen",
+        {"line": new.line, "number": new.number, "seen": new.seen},
     )
     if cursor.rowcount != 1:
         raise UsageError(f"this row was changed meanwhile: {_last_change(tx, page)}")

@@ -82,8 +82,8 @@ def hold(tx: Transaction, review: int, answer: RowAnswer | DropAnswer, who: Deci
 
 def due(tx: Transaction, now: datetime) -> list[Held]:
     """The decisions to be carried out, oldest first; those from the future too: the clock was set back."""
-    query = f"{_HELD} AND (due_at <= ?1 OR decisions.decided_at > ?1) ORDER BY decisions.id"
-    return [_held(row) for row in tx.execute(query, (now.isoformat(),))]
+    query = f"{_HELD} AND (due_at <= :now OR decisions.decided_at > :now) ORDER BY decisions.id"
+    return [_held(row) for row in tx.execute(query, {"now": now.isoformat()})]
 
 
 def held_by(tx: Transaction, by: str) -> list[Held]:

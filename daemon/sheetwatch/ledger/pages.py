@@ -157,8 +157,8 @@ def _add_row(tx: Transaction, page: int, row: NewRow, max_rows: int) -> str:
     csv_file, name = _csv_file(tx, row, max_rows)
     tx.execute(
         "INSERT INTO rows (page, csv_file, sequence, line)"
-        " VALUES (?1, ?2, (SELECT row_count FROM csv_files WHERE id = ?2), ?3)",
-        (page, csv_file, row.line),
+        " VALUES (:page, :csv_file, (SELECT row_count FROM csv_files WHERE id = :csv_file), :line)",
+        {"page": page, "csv_file": csv_file, "line": row.line},
     )
     tx.execute("UPDATE csv_files SET row_count = row_count + 1 WHERE id = ?", (csv_file,))
     tx.execute("UPDATE pages SET state = 'row', key_value = ? WHERE id = ?", (row.key_value, page))

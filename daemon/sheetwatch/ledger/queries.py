@@ -137,7 +137,8 @@ def rows_by_file(ledger: Ledger, template: str | None = None) -> Iterator[FileRo
     """Every CSV with its rows, delivered or not, oldest first. Take each file's lines before the next file."""
     with ledger.reading() as tx:
         files = tx.execute(
-            "SELECT * FROM csv_files WHERE ?1 IS NULL OR template = ?1 ORDER BY template, day, number", (template,)
+            "SELECT * FROM csv_files WHERE :template IS NULL OR template = :template ORDER BY template, day, number",
+            {"template": template},
         ).fetchall()
         for file in files:
             lines = tx.execute("SELECT line FROM rows WHERE csv_file = ? ORDER BY sequence", (file["id"],))

@@ -64,11 +64,11 @@ def _claim(row: sqlite3.Row) -> Claim:
 def _seen_before(tx: Transaction, new: NewScan) -> int | None:
     """The first scan with this content, or whose page in the review folder has or had this content or stem."""
     row = tx.execute(
-        "SELECT min(id) FROM (SELECT id FROM scans WHERE sha256 = ?1 AND returns_page IS NULL"
+        "SELECT min(id) FROM (SELECT id FROM scans WHERE sha256 = :content AND returns_page IS NULL"
         " AND state != 'claiming' UNION ALL"
         " SELECT pages.scan FROM reviews JOIN pages ON pages.id = reviews.page"
-        " WHERE reviews.page_sha256 = ?1 OR reviews.stem = ?2)",
-        (new.sha256, new.stem),
+        " WHERE reviews.page_sha256 = :content OR reviews.stem = :stem)",
+        {"content": new.sha256, "stem": new.stem},
     ).fetchone()
     return None if row[0] is None else int(row[0])
 
@@ -117,8 +117,8 @@ def _bring_back(tx: Transaction, row: sqlite3.Row, at: datetime) -> bool:
         )
         return False
     tx.execute(
-        "UPDATE pages SET state = 'work', attempts = 0, read_from = ?1, picture = NULL, image = NULL, sheet = NULL,"
-        " read_page = CASE WHEN ?2 > 1 THEN page ELSE 0 END WHERE id = ?3",
+        "UPDATE pages SET state = 'work', attempts = 0, read_from = ?, picture = NULL, image = NULL, sheet = NULL,"
+        " read_page = CASE WHEN ? > 1 THEN page ELSE 0 END WHERE id = ?",
         (row["id"], row["page_count"], page),
     )
     return True
@@ -166,8 +166,9 @@ def close_review(tx: Transaction, page: int, resolution: Resolution, *, by: str,
 def settle_scans_of(tx: Transaction, page: int) -> None:
     """After a page was decided: its scan, and the scans it came back as, may be owed their move to the archive."""
     rows = tx.execute(
-        "SELECT scan FROM pages WHERE id = ?1 UNION SELECT id FROM scans WHERE returns_page = ?1 AND state = 'claimed'",
-        (page,),
+        "SELECT scan FROM pages WHERE id = :page"
+        " UNION SELECT id FROM scans WHERE returns_page = :page AND state = 'claimed'",
+        {"page": page},
     ).fetchall()
     for row in rows:
         _settle(tx, row[0])
