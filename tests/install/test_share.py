@@ -27,7 +27,7 @@ from support.machine import base_system, disk, require_machines, run_in
 if TYPE_CHECKING:
     from pathlib import Path
 
-SHEETS = 6
+SHEETS = 5
 _KERNEL = ("linux-image-cloud-amd64", "initramfs-tools", "cifs-utils", "iproute2", "kmod", "udev")
 _LONGEST_S = 5400
 _UNIT = """[Unit]
