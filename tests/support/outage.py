@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 _SERVER, _SHARE, _LOCAL = Path("/srv/server"), Path("/srv/scans"), Path("/srv/sheetwatch/inbox")
-_OUT_S = 120
+_OUT_S = 120  # slept through: how long the other machine is away is what is tried
 _PATIENCE_S = 900
 _SMB_CONF = f"""[global]
   map to guest = Bad User

@@ -19,7 +19,7 @@ _LOOK_EVERY_S = 5.0
 
 
 class Forms:
-    """What the folders of templates hold, against what the workers have loaded.
+    """What the folders of templates hold, against what the workers were last asked to load, loaded or refused.
 
     A change counts once two looks have found the same: whoever saves by hand is then done.
     """
@@ -28,7 +28,7 @@ class Forms:
         self._site = site
         self._worker = worker
         self._notice = notice
-        self._loaded = self._seen = _stamp(site.settings.templates)
+        self._dealt_with = self._seen = _stamp(site.settings.templates)
         self._next_look_s = float("-inf")
         self.changed = False
 
@@ -39,7 +39,7 @@ class Forms:
             return
         self._next_look_s = now_s + _LOOK_EVERY_S
         before, self._seen = self._seen, _stamp(self._site.settings.templates)
-        self.changed = self._seen == before != self._loaded
+        self.changed = self._seen == before != self._dealt_with
 
     def load(self) -> None:
         """Load what is there now; faulty forms are told, once, and leave all as it was.
@@ -54,7 +54,7 @@ class Forms:
             self._notice(f"{error}; until it is mended, sheets are read with the forms as they were before")
         else:
             self._site.log.info("forms_loaded")
-        self._loaded, self.changed = loading, False
+        self._dealt_with, self.changed = loading, False
 
 
 def _stamp(folders: tuple[Path, ...]) -> _Stamp:
