@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from sheetwatch.domain import Accept, Field, Limits, PageReading, Reading, ReasonCode, ScanError, Template, Verdict
 from sheetwatch.rules import judge, settle
-from sheetwatch.vision.align import Misfit, align
+from sheetwatch.vision.align import Misfit, align, on_larger_page
 from sheetwatch.vision.blank import is_blank
-from sheetwatch.vision.cells import cut_cells
+from sheetwatch.vision.cells import cut_cells, enough_px, is_coarse
 from sheetwatch.vision.decode import Scan, open_scan
 
 if TYPE_CHECKING:
@@ -53,12 +53,10 @@ def read_page(
     grey: uint8 (H, W), 0 = black, any resolution, any way up. The template that fits best is taken.
     Never raises for what is on the page: a page that fits no template is a verdict.
     """
-    if is_blank(grey):
-        return PageReading(verdict=Verdict.review(ReasonCode.BLANK_PAGE, "nothing is on this page"))
     try:
         template, alignment = align(grey, templates)
     except Misfit as misfit:
-        return _unread(misfit)
+        return _blank() if is_blank(grey) else _unread(misfit)
     cells = cut_cells(grey, template, alignment)
     readings = reader.read_cells([cell.grey for cell in cells], template.fields)
     doubtful = {field.name for field, cell in zip(template.fields, cells, strict=True) if cell.doubtful}
@@ -99,10 +97,16 @@ def read_scan_page(
 ) -> PageReading:
     """Read one page of an open scan; when its pixels cannot be decoded, that is the verdict."""
     try:
-        page = scan.page(index)
+        page = scan.page(index, enough_px(templates))
+        reading = read_page(page.grey, templates, reader, accept)
+        if page.reduced > 1 and reading.alignment is not None and is_coarse(reading.alignment):
+            page = scan.page(index)
+            reading = read_page(page.grey, templates, reader, accept)
     except ScanError as error:
         return PageReading(verdict=Verdict.review(error.code, error.detail))
-    return read_page(page.grey, templates, reader, accept)
+    if reading.alignment is None or page.reduced == 1:
+        return reading
+    return replace(reading, alignment=on_larger_page(reading.alignment, page.reduced))
 
 
 def _doubted(readings: Mapping[str, Reading], doubtful: Container[str]) -> dict[str, Reading]:
@@ -113,6 +117,10 @@ def _doubted(readings: Mapping[str, Reading], doubtful: Container[str]) -> dict[
         else reading
         for name, reading in readings.items()
     }
+
+
+def _blank() -> PageReading:
+    return PageReading(verdict=Verdict.review(ReasonCode.BLANK_PAGE, "nothing is on this page"))
 
 
 def _unread(misfit: Misfit) -> PageReading:

@@ -11,5 +11,6 @@ lock() {
 lock run.txt
 lock web.txt --extra web
 lock service.txt --extra metrics --extra notify --extra web
-lock test.txt --group dev --extra metrics --extra notify --extra web
+lock cluster.txt --extra cluster
+lock test.txt --group dev --extra cluster --extra metrics --extra notify --extra web
 lock train.txt --extra train

@@ -4,8 +4,7 @@
     sudo SHEETWATCH_EMULATE=arm64 python -m pytest -s tests/install/test_arm64.py                           # Debian 12
     sudo SHEETWATCH_EMULATE=arm64 SHEETWATCH_SUITE=trixie python -m pytest -s tests/install/test_arm64.py   # Debian 13
 
-Debian 12 is what Raspberry Pi OS bookworm is made of (Python 3.11, tflite-runtime), Debian 13 what trixie is (Python
-3.13, ai-edge-litert).
+Debian 12 is what Raspberry Pi OS bookworm is made of (Python 3.11), Debian 13 what trixie is (Python 3.13).
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def dark_centre(grey: npt.NDArray[np.uint8], near: npt.NDArray[np.float64]) -> n
     return np.array([(x * patch).sum(), (y * patch).sum()]) / patch.sum() + (left, top)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(device=devices, seed=st.integers(0, 2**32))
 def test_points_land_where_the_picture_shows_them(device: Device, seed: int) -> None:
     picture = capture(sheet_with_dots(), 200.0, device, np.random.default_rng(seed))

@@ -356,7 +356,7 @@ def test_the_limit_holds_for_folders_too(tmp_path: Path, monkeypatch: pytest.Mon
     assert labelled_sets.MOST_BYTES == 2_000_000_000
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255), cut=st.booleans(), kind=st.integers(0, 2))
 def test_damage_anywhere_is_an_error_or_harmless(
     tmp_path: Path, position: float, value: int, kind: int, *, cut: bool

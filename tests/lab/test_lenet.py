@@ -61,7 +61,7 @@ def labelled(count: int, name: str = "mine") -> Labelled:
     light=st.integers(150, 255),
     contrast=st.integers(60, 140),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_digit_is_centred_by_mass_wherever_it_stands(
     text: str, size: float, left: int, light: int, contrast: int
 ) -> None:

@@ -35,7 +35,7 @@ def rng(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS, template=st.sampled_from(FORMS), difficulty=st.sampled_from(Difficulty))
 def test_every_truth_is_canonical_and_allowed(seed: int, template: Template, difficulty: Difficulty) -> None:
     truths = befall(template, draw_values(template, rng(seed)), difficulty, rng(seed))
@@ -52,7 +52,7 @@ def test_every_truth_is_canonical_and_allowed(seed: int, template: Template, dif
             assert field.allows(Decimal(truth.value))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS, template=st.sampled_from(FORMS))
 def test_totals_add_up(seed: int, template: Template) -> None:
     truths = draw_values(template, rng(seed))
@@ -60,7 +60,7 @@ def test_totals_add_up(seed: int, template: Template) -> None:
         assert Decimal(truths[check.total].value) == check_sum(check, truths)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=SEEDS, template=st.sampled_from(FORMS))
 def test_a_slip_breaks_exactly_one_sum(seed: int, template: Template) -> None:
     truths = draw_values(template, rng(seed), slip=True)
@@ -116,7 +116,7 @@ def test_characters_of_a_number_stand_in_order() -> None:
     assert lefts == sorted(lefts)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, template=st.sampled_from(FORMS))
 @example(seed=515, template=FORMS[0])  # a slash that reached past its corner
 def test_easy_ink_stays_in_the_boxes_that_hold_a_value(seed: int, template: Template) -> None:

@@ -119,3 +119,9 @@ def test_digits_alone_are_no_comb() -> None:
     for left in (30, 130, 230, 330):
         cell[10:50, left : left + 3] = 30  # four 1s, equally far apart, and no line at either end
     assert [part.shape for part in comb.split(cell, 4)] == [(60, 100)] * 4
+
+
+@given(st.integers(1, 40), st.integers(2, 40), st.integers(0, 2**32 - 1))
+def test_counted_and_sorted_grey_values_have_one_quantile(rows: int, columns: int, seed: int) -> None:
+    cell = np.random.default_rng(seed).integers(0, 256, (rows, columns), np.uint8)
+    assert comb._quantile(cell, 0.9) == pytest.approx(float(np.quantile(cell, 0.9)))

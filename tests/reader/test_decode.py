@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import groupby, product
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sheetwatch.reader.decode import condensed, exact_probability, frames_of, n_best
+from sheetwatch.reader.decode import (
+    condensed,
+    exact_probabilities,
+    exact_probability,
+    frames_of,
+    n_best,
+    n_best_of_each,
+)
 from sheetwatch.reader.vocabulary import BLANK, CLASSES, SYMBOLS
 
 
@@ -36,8 +44,10 @@ def lattices(draw: st.DrawFn) -> tuple[npt.NDArray[np.float64], list[int]]:
 @given(lattices())
 def test_exact_probabilities_are_those_of_brute_force(case: tuple[npt.NDArray[np.float64], list[int]]) -> None:
     frames, classes = case
-    for text, probability in every_string(frames, classes).items():
-        assert exact_probability(frames.tolist(), text) == pytest.approx(probability, abs=1e-12)
+    every = every_string(frames, classes)
+    together = exact_probabilities(frames.tolist(), list(every))
+    assert together == pytest.approx(every, abs=1e-12)
+    assert {text: exact_probability(frames.tolist(), text) for text in every} == together
 
 
 @given(lattices())
@@ -76,6 +86,14 @@ def test_condensing_keeps_the_probabilities_but_for_the_second_order(frames: npt
     for spelling in n_best(frames, count=6):
         exact = exact_probability(frames.tolist(), spelling.text)
         assert exact_probability(few.tolist(), spelling.text) == pytest.approx(exact, abs=0.012)
+
+
+@given(st.lists(st.tuples(mostly_blank() | lattices().map(itemgetter(0)), st.floats(0.5, 2.0)), max_size=4))
+def test_many_boxes_at_once_are_those_one_by_one(boxes: list[tuple[npt.NDArray[np.float64], float]]) -> None:
+    logits = [np.log(frames + 1e-6) for frames, _ in boxes]
+    temperatures = [temperature for _, temperature in boxes]
+    one_by_one = [n_best(frames_of(*box)) for box in zip(logits, temperatures, strict=True)]
+    assert n_best_of_each(logits, temperatures) == one_by_one
 
 
 @given(lattices(), st.floats(0.3, 4.0))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sheetwatch.reader.normalise import HEIGHT, WIDTHS, normalise
+from sheetwatch.reader.normalise import HEIGHT, WIDTHS, Prepared, normalise, prepare, prepare_all
 
 Grey = npt.NDArray[np.uint8]
 
@@ -99,3 +99,28 @@ def test_any_crop_gives_a_picture_of_a_known_size_or_none(rows: int, columns: in
 @pytest.mark.parametrize("light", [0, 128, 255])
 def test_a_plain_crop_holds_nothing(light: int) -> None:
     assert normalise(paper(light=light)) is None
+
+
+def written_on(rows: int, columns: int, rng: np.random.Generator) -> Grey:
+    """Grainy paper in uneven light with strokes anywhere, some of them along an edge."""
+    light = np.linspace(rng.integers(120, 250), rng.integers(120, 250), columns)
+    cell = np.clip(rng.normal(light, rng.integers(0, 6), (rows, columns)), 0, 255).astype(np.uint8)
+    for _ in range(rng.integers(0, 5)):
+        one, other = rng.integers(-5, (columns + 5, rows + 5), (2, 2)).tolist()
+        cv2.line(cell, one, other, color=30, thickness=int(rng.integers(1, 5)))
+    return cell
+
+
+def told(prepared: Prepared) -> tuple[object, ...]:
+    picture = None if prepared.picture is None else prepared.picture.tolist()
+    return picture, prepared.left_out, prepared.zoom, prepared.start
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([5, 6, 20, 23, 24, 60, 72, 130]), st.integers(1, 200)), max_size=10),
+    st.integers(0, 2**32 - 1),
+)
+def test_many_crops_are_prepared_as_each_alone(shapes: list[tuple[int, int]], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    cells = [written_on(rows, columns, rng) for rows, columns in 6 * shapes]
+    assert [told(one) for one in prepare_all(cells)] == [told(prepare(cell)) for cell in cells]

@@ -66,7 +66,7 @@ def test_plain_crops_are_empty(reader: Reader, shape: tuple[int, int], light: in
     assert (reading.state, reading.value) == (State.EMPTY, "")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 200), st.integers(0, 400), st.integers(0, 2**32 - 1), st.sampled_from([None, 1, 12]))
 def test_any_crop_gives_an_honest_reading(reader: Reader, rows: int, columns: int, seed: int, comb: int | None) -> None:
     cell = np.random.default_rng(seed).integers(0, 256, (rows, columns), np.uint8)

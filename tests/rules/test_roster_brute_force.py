@@ -89,7 +89,7 @@ def brute_force_cell(roster: frozenset[str], reading: Reading, longest: int) -> 
     return {"": blank} | {value: written * weight / total for value, weight in weights.items()}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), st.integers(1, 3))
 def test_combs_against_brute_force(data: st.DataObject, count: int) -> None:
     field = roster_field(data.draw(rosters(3)), comb=count)
@@ -121,7 +121,7 @@ def cell_readings(draw: st.DrawFn) -> Reading:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rosters(3), cell_readings())
 def test_cells_against_brute_force(roster: frozenset[str], reading: Reading) -> None:
     found = on_roster(roster_field(roster), reading)

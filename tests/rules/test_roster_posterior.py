@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rosters(4), st.text("0137", min_size=1, max_size=4), st.floats(0.95, 1.0), st.data())
 def test_clear_handwriting_is_never_overruled(
     roster: frozenset[str], text: str, sure: float, data: st.DataObject
@@ -46,7 +46,7 @@ def test_clear_handwriting_is_never_overruled(
     assert (cell.value, cell.state) == (text, State.WRITTEN)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rosters(3), some_boxes(3))
 def test_an_entry_needs_the_support_of_the_ink(roster: frozenset[str], boxes: list[Box]) -> None:
     before = comb_reading(boxes)

@@ -236,7 +236,7 @@ def candidates_of(reading: Reading) -> list[str | None]:
     return [None if reading.state is State.UNREADABLE else reading.value, *values]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(page=a_page(), slip=SLIPS)
 def test_posteriors_against_brute_force(page: tuple[Template, Readings], slip: float) -> None:
     template, readings = page
@@ -257,7 +257,6 @@ def test_posteriors_against_brute_force(page: tuple[Template, Readings], slip: f
         assert set(found) <= set(wanted)
 
 
-@settings(deadline=None)
 @given(page=a_page(), slip=SLIPS)
 def test_a_value_changes_only_to_what_the_ink_makes_likely(page: tuple[Template, Readings], slip: float) -> None:
     template, readings = page
@@ -270,7 +269,7 @@ def test_a_value_changes_only_to_what_the_ink_makes_likely(page: tuple[Template,
         assert shown == sorted(shown, reverse=True)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(page=a_page(), slip=SLIPS, seed=st.randoms(use_true_random=False))
 def test_the_order_of_fields_does_not_matter(page: tuple[Template, Readings], slip: float, seed: Any) -> None:
     template, readings = page
@@ -284,7 +283,6 @@ def test_the_order_of_fields_does_not_matter(page: tuple[Template, Readings], sl
         assert other[name].probability == pytest.approx(reading.probability, rel=1e-9)
 
 
-@settings(deadline=None)
 @given(page=a_page(), state=st.sampled_from([State.EMPTY, State.NOT_ATTEMPTED, State.UNREADABLE]))
 def test_a_total_that_is_empty_or_unreadable_says_nothing(page: tuple[Template, Readings], state: State) -> None:
     template, readings = page
@@ -394,12 +392,12 @@ def test_checks_in_a_loop_are_settled_as_a_tree_and_judged_all() -> None:
 
 
 def test_trees_join_what_shares_a_field() -> None:
-    checks = [
+    checks = (
         SumCheck(total="p", terms=("a", "b")),
         SumCheck(total="s", terms=("x",)),
         SumCheck(total="q", terms=("c", "d")),
         SumCheck(total="t", terms=("p", "q")),
-    ]
+    )
     found = trees(checks)
     assert sorted(len(tree) for tree in found) == [1, 3]
     (joined,) = (tree for tree in found if len(tree) == 3)

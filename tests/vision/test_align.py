@@ -47,7 +47,7 @@ def draw(reference: Grey, matrix: Matrix, size: tuple[int, int]) -> Grey:
     return cv2.warpPerspective(reference, matrix, size, flags=cv2.INTER_CUBIC, borderValue=255)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(
     turn_deg=st.floats(0, 360),
     scale=st.floats(0.6, 1.6),

@@ -141,3 +141,29 @@ def test_faint_pages_and_tiny_boxes_do_not_fail() -> None:
         fields=(Field(name="q1", kind="mark", box=Box(left=10, top=10, width=4, height=3)),),  # type: ignore[arg-type]
     )
     assert cut(small, template.reference.copy()).grey.size > 0
+
+
+@pytest.mark.parametrize("touching", [False, True])
+def test_grey_lines_that_a_black_and_white_scan_draws_black_take_no_digit_with_them(*, touching: bool) -> None:
+    """Lines count as print up to a third darker than on the reference; a 1-bit scan makes a light grey black."""
+    template = form(line_px=9)
+    template.reference[template.reference < 128] = 150
+    page = np.where(template.reference < 200, 0, 255).astype(np.uint8)
+    top = BOX.top if touching else BOX.top + 20
+    draw(page, (260, top), (275, 200), (262, BOX.bottom - 25), width=5)
+    cell = cut(template, page)
+    assert ink_px(cell) > 150 or cell.doubtful
+    if not touching:
+        assert ink_px(cell) > 150
+        assert not cell.doubtful
+
+
+def test_a_digit_that_hangs_on_print_which_cannot_be_taken_out_is_doubted() -> None:
+    template = form(line_px=3)
+    page = template.reference.copy()
+    cv2.rectangle(
+        page, (BOX.left - 8, BOX.top - 8), (BOX.right + 8, BOX.bottom + 8), 0, 14
+    )  # printed anew, much bolder
+    draw(page, (270, BOX.top), (270, 205), width=5)
+    cell = cut(template, page)
+    assert cell.doubtful or ink_px(cell) > 150

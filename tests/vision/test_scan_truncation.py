@@ -60,7 +60,7 @@ def test_cut_near_both_ends_and_in_between(scans: dict[str, bytes], kind: str) -
         assert_error_or_whole(data, length, whole)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(kind=st.sampled_from(KINDS), share=st.floats(0, 1, exclude_max=True))
 def test_cut_anywhere(scans: dict[str, bytes], kind: str, share: float) -> None:
     data = scans[kind]
@@ -84,7 +84,7 @@ def test_trailing_zeros_and_line_ends_do_no_harm(scans: dict[str, bytes], kind: 
         assert_same(pages_of(scans[kind] + tail), whole, f"with {len(tail)} bytes more")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(kind=st.sampled_from(KINDS), position=st.floats(0, 1, exclude_max=True), value=st.integers(0, 255))
 def test_damage_raises_nothing_but_scan_errors(scans: dict[str, bytes], kind: str, position: float, value: int) -> None:
     data = bytearray(scans[kind])

@@ -56,11 +56,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Page:
-    """One image of a scan. `grey`: uint8 (H, W), 0 = black; `dpi` where the file says it."""
+    """One image of a scan. `grey`: uint8 (H, W), 0 = black; `dpi`, of the file, where it says so.
+
+    `reduced`: by how much `grey` is smaller than the image in the file.
+    """
 
     grey: npt.NDArray[np.uint8]
     index: int
     dpi: float | None = None
+    reduced: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from sheetwatch.domain import FieldKind
+from sheetwatch.reader.grammar import Meaning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sheetwatch.domain import Field
-    from sheetwatch.reader.grammar import Meaning
     from sheetwatch.reader.manifest import Calibration, RiskPoint
 
 _NEVER = 1.0
@@ -46,8 +45,8 @@ def sharpened(ranked: Sequence[Meaning], calibration: Calibration, *, left_out: 
     rest = sum(one.probability for one in others)
     share = (1.0 - sure) / rest if rest > 0.0 else 0.0
     return [
-        replace(best, probability=sure),
-        *(replace(one, probability=min(sure, one.probability * share)) for one in others),
+        Meaning(best.state, best.value, sure),
+        *(Meaning(state, value, min(sure, probability * share)) for state, value, probability in others),
     ]
 
 

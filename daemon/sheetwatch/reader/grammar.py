@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
-from sheetwatch.domain import FieldKind, State, canonical_number, parse_number
+from sheetwatch.domain import Field, FieldKind, State, canonical_number, parse_number
 from sheetwatch.reader.vocabulary import STROKE, UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sheetwatch.domain import Field
     from sheetwatch.reader.decode import Spelling
 
 # How much less likely than a fitting value it is, before the ink is looked at, that a person writes one that the
@@ -29,8 +28,7 @@ _NUMBER = re.compile(r"(?:\d+(?:\.?½)?|\d+\.\d+|\.\d+|½)\.?")
 _DIGITS = re.compile(r"\d+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meaning:
+class Meaning(NamedTuple):
     """A value with its state, and how likely the ink says it."""
 
     state: State
@@ -40,11 +38,16 @@ class Meaning:
 
 def meaning_of(text: str, field: Field) -> tuple[State, str]:
     """State and canonical value of one string in this field."""
+    return _meaning(text, field.kind)
+
+
+@lru_cache(maxsize=10_000)
+def _meaning(text: str, kind: FieldKind) -> tuple[State, str]:
     if not text:
         return State.EMPTY, ""
     if not text.strip(STROKE):
         return State.NOT_ATTEMPTED, ""
-    if field.kind is FieldKind.DIGITS:
+    if kind is FieldKind.DIGITS:
         plain = text.removesuffix(".")
         return (State.WRITTEN, plain) if _DIGITS.fullmatch(plain) else (State.UNREADABLE, "")
     if not _NUMBER.fullmatch(text):
@@ -60,14 +63,15 @@ def meanings(spellings: Iterable[Spelling], field: Field) -> list[Meaning]:
     """
     weights: dict[tuple[State, str], float] = defaultdict(float)
     missed = 1.0
-    for spelling in spellings:
-        state, value = meaning_of(spelling.text, field)
-        weights[state, value] += spelling.probability * _plausibility(spelling.text, state, value, field)
-        missed -= spelling.probability
+    allowed = (field.kind, field.length, field.max, field.step)
+    for text, probability in spellings:
+        meaning, plausibility = _plausible(text, *allowed)
+        weights[meaning] += probability * plausibility
+        missed -= probability
     weights[State.UNREADABLE, ""] += _NOISE * max(0.0, missed)
     total = sum(weights.values())
     ranked = sorted(weights.items(), key=lambda item: (-_rank(item[0][0], item[1]), item[0]))
-    return [Meaning(state=state, value=value, probability=weight / total) for (state, value), weight in ranked]
+    return [Meaning(state, value, weight / total) for (state, value), weight in ranked]
 
 
 def _rank(state: State, weight: float) -> float:
@@ -78,6 +82,20 @@ def _spelled_out(text: str) -> str:
     """As `parse_number` takes it: ".5" as "0.5", "3.½" as "3½", and no full stop at the end."""
     plain = text.removesuffix(".").replace(".½", "½")
     return f"0{plain}" if plain.startswith(".") else plain
+
+
+@lru_cache(maxsize=10_000)
+def _plausible(
+    text: str,
+    kind: FieldKind,
+    length: int | None,
+    largest: float | None,
+    step: float,
+) -> tuple[tuple[State, str], float]:
+    """What a string means in such a field, and how plausible it is there."""
+    field = Field(name="", kind=kind, length=length, max=largest, step=step)
+    state, value = meaning_of(text, field)
+    return (state, value), _plausibility(text, state, value, field)
 
 
 def _plausibility(text: str, state: State, value: str, field: Field) -> float:

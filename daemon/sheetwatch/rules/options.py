@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache, reduce
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,93 +36,92 @@ _VOID_SHARE = 0.1
 """Of something else, how much is not meant or not legible at all, so that the sum may go with any candidate and the
 cell still not be read: a sum that matches does not make sure of what could not be read."""
 
-_NOTHING = -1  # the place of an empty or not attempted field
+_NOTHING = -1  # the place of an empty or not attempted field, after all values
 _ELSEWHERE = -2  # the place of a value that the field does not allow
 _NOISE = 1e-13  # what Fourier transforms leave of the largest weight, with room
 _LEAST_LARGEST = 99  # a field without a maximum holds at least two digits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Weights:
     """How much speaks for each value of a field, and for an empty field; only their proportions matter.
 
-    values: float64 (2, count), kinds of hand by values on the field's grid, 0 first; nothing: float64 (2,).
+    each: float64 (2, count + 1), kinds of hand by values on the field's grid, 0 first, and an empty field last.
     """
 
-    values: Floats
-    nothing: Floats
+    each: Floats
+
+    @property
+    def values(self) -> Floats:
+        """Of the values, float64 (2, count)."""
+        return self.each[:, :-1]
+
+    @property
+    def nothing(self) -> Floats:
+        """Of an empty field, float64 (2,)."""
+        return self.each[:, -1]
 
     def times(self, others: Iterable[Weights]) -> Weights:
-        """These weights with the others multiplied in."""
-        values, nothing = self.values, self.nothing
-        for other in others:
-            values, nothing = values * other.values, nothing * other.nothing
-        return Weights(values=values, nothing=nothing)
+        """These weights with the others multiplied in; the same object where there are none."""
+        return reduce(lambda product, other: Weights(product.each * other.each), others, self)
 
     def scaled(self) -> Weights:
         """The same proportions, between hands as well, with 1 as the largest; unchanged where nothing weighs."""
-        largest = max(float(self.values.max()), float(self.nothing.max()))
-        if not largest > 0.0:
-            return self
-        return Weights(values=self.values / largest, nothing=self.nothing / largest)
+        largest = float(self.each.max())
+        return Weights(self.each / largest) if largest > 0.0 else self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Options:
-    """The likely contents of one field: the candidates that the reader names, and something else.
-
-    `step`: between two values of the grid 0, step, 2 step, ... of `count` values. `probabilities`: of the candidates
-    by the ink, the best first; `places`: where each stands on the grid. `shares`: float64 (2, candidates + 1), the
-    same under each kind of hand, something else last.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """The values that a field may hold: 0, step, 2 step, ..., `count` of them."""
 
     step: Fraction
     count: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Options:
+    """The likely contents of one field: the candidates that the reader names, and something else.
+
+    `probabilities`: of the candidates by the ink, the best first; `places`: where each stands on the grid. `shares`:
+    float64 (2, candidates + 1), the same under each kind of hand, something else last.
+    """
+
+    grid: Grid
     probabilities: tuple[float, ...]
     places: tuple[int, ...]
     shares: Floats
 
-    @property
-    def elsewhere(self) -> Floats:
-        """How something else spreads over the grid, float64 (count,), sum 1.
+    @cached_property
+    def spread(self) -> Floats:
+        """How each candidate, and last something else, spreads over the values and an empty field.
 
-        A tenth of it over every value alike, the rest over the values that no candidate names, if there are any.
+        float64 (candidates + 1, count + 1); the sum over each row is 1.
         """
-        unnamed = np.ones(self.count)
-        unnamed[[place for place in self.places if place >= 0]] = 0.0
-        if not unnamed.any():
-            return np.full(self.count, 1.0 / self.count)
-        spread: Floats = _VOID_SHARE / self.count + (1.0 - _VOID_SHARE) * unnamed / unnamed.sum()
+        spread: Floats = np.zeros((len(self.places) + 1, self.grid.count + 1))
+        spread[-1, :-1] = elsewhere = _elsewhere(self.grid.count, self.places)
+        for candidate, place in zip(spread, self.places, strict=False):
+            if place == _ELSEWHERE:
+                candidate[:-1] = elsewhere
+            else:
+                candidate[place] = 1.0
         return spread
 
     @property
     def ink(self) -> Weights:
         """What the ink alone says."""
-        elsewhere = self.elsewhere
-        values = np.outer(self.shares[:, -1], elsewhere)
-        nothing = np.zeros(len(HAND_SHARES))
-        for place, share in zip(self.places, self.shares.T, strict=False):
-            if place == _NOTHING:
-                nothing += share
-            elif place == _ELSEWHERE:
-                values += np.outer(share, elsewhere)
-            else:
-                values[:, place] += share
-        return Weights(values=values, nothing=nothing)
+        return Weights(self.shares @ self.spread)
 
     def posterior(self, evidence: Iterable[Weights]) -> Floats | None:
         """The probability of each candidate, and last of something else, once the sums have spoken.
 
         evidence: how well each value goes with the rest, by check. None where nothing goes with it.
         """
-        flat = np.ones((len(HAND_SHARES), self.count))
-        fits = Weights(values=flat, nothing=flat[:, 0]).times(evidence)
-        anything = fits.values @ self.elsewhere
-        by_place = {_NOTHING: fits.nothing, _ELSEWHERE: anything}
-        ratios = [by_place[place] if place < 0 else fits.values[:, place] for place in self.places]
-        joint = HAND_SHARES @ (self.shares * np.column_stack([*ratios, anything]))
+        flat = Weights(np.ones((len(HAND_SHARES), self.grid.count + 1)))
+        ratios: Floats = flat.times(evidence).each @ self.spread.T
+        joint: Floats = HAND_SHARES @ (self.shares * ratios)
         total = float(joint.sum())
-        return joint / total if np.isfinite(total) and total > _NOISE else None
+        return joint / total if isfinite(total) and total > _NOISE else None
 
 
 def options(field: Field, reading: Reading) -> Options:
@@ -133,26 +133,40 @@ def options(field: Field, reading: Reading) -> Options:
     largest = _largest(field, [value for value, _ in named])
     probabilities = [p if 0.0 <= p <= 1.0 else 0.0 for _, p in named]
     return Options(
-        step=Fraction(step),
-        count=int(Decimal(largest) / Decimal(step)) + 1,
+        grid=_grid(step, largest),
         probabilities=tuple(probabilities),
-        places=tuple(_place(value, step, largest) for value, _ in named),
         shares=_by_hand(probabilities, tilted=readable),
+        places=tuple(_place(value, step, largest) for value, _ in named),
     )
+
+
+@lru_cache(maxsize=256)
+def _grid(step: str, largest: str) -> Grid:
+    return Grid(step=Fraction(step), count=int(Decimal(largest) / Decimal(step)) + 1)
+
+
+def _elsewhere(count: int, places: tuple[int, ...]) -> Floats:
+    """A tenth of something else over every value alike, the rest over those that no candidate names, if any."""
+    named = {place for place in places if place >= 0}
+    if len(named) == count:
+        return np.full(count, 1.0 / count)
+    spread = np.full(count, _VOID_SHARE / count + (1.0 - _VOID_SHARE) / (count - len(named)))
+    spread[list(named)] = _VOID_SHARE / count
+    return spread
 
 
 def _by_hand(probabilities: list[float], *, tilted: bool) -> Floats:
     """The probabilities and the rest under each kind of hand; on average over the hands they stay what they are."""
-    rest = max(0.0, 1.0 - sum(probabilities))
-    shares = np.array([*probabilities, rest])
-    shares /= shares.sum()
+    weights = [*probabilities, max(0.0, 1.0 - sum(probabilities))]
+    total = sum(weights)
+    shares = [weight / total for weight in weights]
     if not tilted:
-        return np.stack([shares, shares])
-    doubt = 1.0 - shares[0]
-    misleading = shares / (doubt + MISLEADING_HANDS * shares[0])
-    misleading[0] *= MISLEADING_HANDS
-    steady = (shares - MISLEADING_HANDS * misleading) / (1.0 - MISLEADING_HANDS)
-    return np.stack([np.maximum(steady, 0.0), misleading])
+        return np.array([shares, shares])
+    best, *doubts = shares
+    all_doubted = 1.0 - best + MISLEADING_HANDS * best
+    misleading = [MISLEADING_HANDS * best / all_doubted, *(doubt / all_doubted for doubt in doubts)]
+    steady = [share - MISLEADING_HANDS * misled for share, misled in zip(shares, misleading, strict=True)]
+    return np.array([[max(0.0, share) / (1.0 - MISLEADING_HANDS) for share in steady], misleading])
 
 
 def _largest(field: Field, values: list[str]) -> str:

@@ -44,7 +44,7 @@ def settle(template: Template, readings: Mapping[str, Reading], accept: Accept) 
     """
     settled = {field.name: on_roster(field, readings[field.name]) for field in template.fields}
     additions = _additions(template, settled, accept.examiner_slip)
-    for tree in trees(additions):
+    for tree in trees(tuple(additions)):
         settled |= _decoded(tree, additions, settled, accept.examiner_slip)
     return settled
 

@@ -38,8 +38,13 @@ class Slips:
         self._reach = largest_mark
         self._slip = slip
         self._common = [(units, share) for units, share in _common(unit) if units < len(allowed)]
+        places = np.arange(len(allowed))
+        self._first = np.maximum(places - largest_mark, 0)
+        self._end = np.minimum(places + largest_mark + 1, len(allowed))
         self._any_total = ANY_TOTAL / float(allowed.sum())
         self._possible = self._spread(allowed)
+        for kept in (self._allowed, self._first, self._end, self._possible):
+            kept.setflags(write=False)
 
     def totals(self, sums: Floats) -> Floats:
         """From how likely each sum is to how likely each total is. float64 (..., K) both."""
@@ -55,12 +60,28 @@ class Slips:
         """Weights moved by each difference that a slip makes, as often as it does; symmetric."""
         everywhere = weights.sum(axis=-1, keepdims=True) * self._any_total
         one_mark = ONE_MARK / (2 * self._reach)
-        spread: Floats = everywhere + one_mark * (_window(weights, self._reach) - weights)
+        spread: Floats = everywhere + one_mark * (self._window(weights) - weights)
+        size, far = weights.shape[-1], max((units for units, _ in self._common), default=0)
+        padded = np.zeros((*weights.shape[:-1], far + size + far))
+        padded[..., far : far + size] = weights
         for units, share in self._common:
-            part = share * weights
-            spread[..., units:] += part[..., :-units]
-            spread[..., :-units] += part[..., units:]
+            below, above = padded[..., far - units :], padded[..., far + units :]
+            spread += share * (below[..., :size] + above[..., :size])
         return spread
+
+    def _window(self, weights: Floats) -> Floats:
+        """At each place the sum of the weights at most the largest mark away."""
+        running = np.zeros((*weights.shape[:-1], weights.shape[-1] + 1))
+        np.cumsum(weights, axis=-1, out=running[..., 1:])
+        windowed: Floats = running.take(self._end, axis=-1) - running.take(self._first, axis=-1)
+        return np.maximum(windowed, weights)
+
+
+def slips_of(*, count: int, largest_total: int, stride: int, largest_mark: int, unit: Fraction, slip: float) -> Slips:
+    """The slips among totals in units, of which every `stride`th up to the largest is allowed."""
+    allowed = np.zeros(count)
+    allowed[: largest_total + 1 : stride] = 1.0
+    return Slips(allowed=allowed, largest_mark=largest_mark, unit=unit, slip=slip)
 
 
 @cache
@@ -72,15 +93,6 @@ def _common(unit: Fraction) -> tuple[tuple[int, float], ...]:
         for difference, times in COMMON_SLIPS.items()
         if not (difference / unit) % 1
     )
-
-
-def _window(weights: Floats, reach: int) -> Floats:
-    """At each place the sum of the weights at most `reach` away."""
-    size = weights.shape[-1]
-    running = np.concatenate([np.zeros((*weights.shape[:-1], 1)), np.cumsum(weights, axis=-1)], axis=-1)
-    at = np.arange(size)
-    windowed: Floats = running[..., np.minimum(at + reach + 1, size)] - running[..., np.maximum(at - reach, 0)]
-    return np.maximum(windowed, weights)
 
 
 def rounded_places(count: int, unit: Fraction, how: str) -> Integers:

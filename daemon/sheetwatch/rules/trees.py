@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sheetwatch.domain import BestOf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sheetwatch.domain import SumCheck
 
 
@@ -25,7 +24,8 @@ Tree = tuple[Branch, ...]
 """Branches, each after the one above it."""
 
 
-def trees(checks: Iterable[SumCheck]) -> tuple[Tree, ...]:
+@lru_cache(maxsize=64)
+def trees(checks: tuple[SumCheck, ...]) -> tuple[Tree, ...]:
     """The checks as trees. A check that would close a loop is left out: it remains a rule for the settled values."""
     groups: list[list[SumCheck]] = []
     for check in checks:

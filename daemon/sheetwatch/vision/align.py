@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sheetwatch.domain import Alignment, ReasonCode, ScanError, Template
+from sheetwatch.vision.alike import likeliest
 from sheetwatch.vision.features import Features, find_features, find_homography
+from sheetwatch.vision.follow import follow
 from sheetwatch.vision.geometry import map_points, shrink
-from sheetwatch.vision.refine import Refinement, refine
+from sheetwatch.vision.refine import Refinement, print_of, refine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +29,9 @@ OVERVIEW_SIDE_PX = 2000
 MIN_INLIERS = 25
 _MIN_FOUND_SHARE = 0.5
 """Of the template's print; foreign pages that share a logo or a code with a template show under 0.2 of it."""
+
+_MIN_GLANCE_SHARE = 0.85
+"""The same, where nothing but a glance says that it is this template; scanned sheets show 0.95 and more."""
 
 _MIN_FIELD_FOUND_SHARE = 0.2
 """Of a field's surroundings; thick pens beside thin lines hide most of a comb, and on another form there is none."""
@@ -64,6 +69,30 @@ def align(grey: Grey, templates: Sequence[Template]) -> tuple[Template, Alignmen
     MIN_INLIERS matches agree on a homography or too little of the template's print is found, `misaligned` when a field
     is not where it should be.
     """
+    return _at_a_glance(grey, templates) or _by_features(grey, templates)
+
+
+def _at_a_glance(grey: Grey, templates: Sequence[Template]) -> tuple[Template, Alignment] | None:
+    """As `align`; None where a glance does not tell for sure."""
+    seen = likeliest(grey, templates)
+    if seen is None:
+        return None
+    look, found = seen
+    refinement = follow(look, found)
+    homography = np.linalg.inv(look.known.to_glance) @ found @ look.to_view
+    inliers = round(refinement.found_share * len(print_of(look.template).points))
+    if refinement.found_share < _MIN_GLANCE_SHARE or inliers < MIN_INLIERS:
+        return None
+    candidate = _Candidate(template=look.template, homography=homography, inliers=inliers)
+    alignment = _alignment(candidate, refinement)
+    try:
+        _check(alignment, refinement, look.template, grey.shape)
+    except Misfit:
+        return None
+    return look.template, alignment
+
+
+def _by_features(grey: Grey, templates: Sequence[Template]) -> tuple[Template, Alignment]:
     overview, to_overview = shrink(grey, OVERVIEW_SIDE_PX / max(grey.shape))
     candidates = _candidates(overview, to_overview, templates)
     for candidate in candidates:
@@ -94,6 +123,17 @@ def _candidates(overview: Grey, to_overview: Homography, templates: Sequence[Tem
             continue
         found.append(_Candidate(template=template, homography=homography @ to_overview, inliers=inliers))
     return sorted(found, key=lambda candidate: -candidate.inliers)
+
+
+def on_larger_page(alignment: Alignment, times: int) -> Alignment:
+    """The same on a page with so many times the pixels in each direction."""
+    middle = (times - 1) / 2
+    smaller = np.array([[1, 0, -middle], [0, 1, -middle], [0, 0, times]], np.float64) / times
+    return replace(
+        alignment,
+        page_to_template=alignment.page_to_template @ smaller,
+        quads=alignment.quads * times + middle,
+    )
 
 
 def is_plausible(homography: Homography, shape: tuple[int, ...], page_shape: tuple[int, ...]) -> bool:
@@ -137,17 +177,17 @@ def turned_deg(page_to_template: Homography, shape: tuple[int, ...]) -> int:
 def _check(alignment: Alignment, refinement: Refinement, template: Template, page_shape: tuple[int, ...]) -> None:
     """Raise Misfit(misaligned) for the first field that is not where it should be."""
     height, width = page_shape
+    beyond = np.maximum(-alignment.quads, alignment.quads - (width, height)).max(axis=(1, 2))
     for index, field in enumerate(template.fields):
         if field.box is None:
             continue
         allowed = max(_MAX_FIELD_ERROR_PX, _MAX_FIELD_ERROR_SHARE * min(field.box.width, field.box.height))
-        quad = alignment.quads[index]
         problem = None
         if refinement.field_found_share[index] < _MIN_FIELD_FOUND_SHARE:
             problem = f"the print around field {field.name} is not found on the page"
         elif refinement.field_error_px[index] > allowed:
             problem = f"field {field.name} is off by {refinement.field_error_px[index]:.1f} px"
-        elif (quad < -allowed).any() or (quad > np.array([width, height]) + allowed).any():
+        elif beyond[index] > allowed:
             problem = f"field {field.name} lies outside the page"
         if problem is not None:
             raise Misfit(ReasonCode.MISALIGNED, f"{problem} (template {template.name})", template, alignment)

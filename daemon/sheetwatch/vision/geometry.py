@@ -28,8 +28,19 @@ def shrink(grey: Grey, scale: float) -> tuple[Grey, Matrix]:
     small = cv2.resize(
         grey, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA
     )
-    x, y = small.shape[1] / width, small.shape[0] / height
-    return small, np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]], np.float64)
+    return small, stretch(grey.shape, small.shape)
+
+
+def halved(grey: Grey) -> Grey:
+    """Halve an image, uint8 (H, W): each pixel is the mean of four. An odd last row or column is left out."""
+    height, width = (max(1, side // 2) for side in grey.shape)
+    return cv2.resize(grey[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+
+
+def stretch(shape: tuple[int, ...], onto: tuple[int, ...]) -> Matrix:
+    """The homography, float64 (3, 3), of resizing an image of one height and width to another."""
+    x, y = onto[1] / shape[1], onto[0] / shape[0]
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]], np.float64)
 
 
 def map_points(points: npt.NDArray[np.float32] | Matrix, homography: Matrix) -> Matrix:

@@ -119,19 +119,32 @@ def refine(grey: Grey, page_to_template: npt.NDArray[np.float64], template: Temp
     trust, _ = _trust(some, shift, found, reach)
     expected = _fit(points, some, shift, trust, reach)
 
-    shift, found = _search(printed.fine, warped, points, expected, _FINE_SEARCH_PX)
+    return assess(template, printed, *_search(printed.fine, warped, points, expected, _FINE_SEARCH_PX))
+
+
+def assess(template: Template, printed: Print, shift: Points, found: npt.NDArray[np.bool_]) -> Refinement:
+    """Judge and smooth the displacements of a template's points: float64 (N, 2), fine pixels; `found`: bool (N,)."""
+    points = printed.points
+    reach = float(max(printed.fine.shape)) * _SMOOTHING_SHARE
     trust, error = _trust(points, shift, found, reach)
-    found &= error < _OUTLIER_PX
+    found = found & (error < _OUTLIER_PX)
     corners = map_points(template_corners(template), printed.to_fine).reshape(-1, 2)
     moved = corners + _fit(corners, points, shift, trust, reach)
-    error = np.where(found, error / printed.to_fine[0, 0], np.nan)
+    squares = np.where(found, (error / printed.to_fine[0, 0]) ** 2, 0.0)
+    near = printed.near.astype(np.float64)
+    near_found = near @ found
     return Refinement(
         quads=map_points(moved, np.linalg.inv(printed.to_fine)).reshape(-1, 4, 2),
         found_share=float(found.mean()) if len(found) else 0.0,
-        rms_error_px=_rms(error),
-        field_error_px=np.array([_rms(error[near]) for near in printed.near]),
-        field_found_share=np.array([found[near].mean() if near.any() else np.nan for near in printed.near]),
+        rms_error_px=float(np.sqrt(squares.sum() / found.sum())) if found.any() else float("nan"),
+        field_error_px=np.sqrt(_share(near @ squares, near_found)),
+        field_found_share=_share(near_found, near.sum(axis=1)),
     )
+
+
+def _share(part: npt.NDArray[np.float64], of: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Quotients, float64 (N,); NaN of nothing."""
+    return np.divide(part, of, out=np.full(of.shape, np.nan), where=of > 0)
 
 
 def template_corners(template: Template) -> Points:
@@ -242,12 +255,15 @@ def _contradicts_neighbours(points: Points, shift: Points, found: npt.NDArray[np
     index = np.flatnonzero(found)
     if len(index) < 4:
         return found.copy()
-    distance = np.linalg.norm(points[index, None] - points[None, index], axis=2)
+    seen = shift[index]
+    if np.linalg.norm(np.ptp(seen, axis=0)) <= _CONTRADICTION_PX:
+        return wrong  # no median is farther from any of them
+    distance = _square_distance(points[index], points[index])
     np.fill_diagonal(distance, np.inf)
-    nearest = np.argsort(distance, axis=1)[:, :_NEIGHBOURS]
-    nearest = nearest[:, : len(index) - 1]
-    median = np.median(shift[index][nearest], axis=1)
-    wrong[index] = np.linalg.norm(shift[index] - median, axis=1) > _CONTRADICTION_PX
+    count = min(_NEIGHBOURS, len(index) - 1)
+    nearest = np.argpartition(distance, count - 1, axis=1)[:, :count]
+    median = np.median(seen[nearest], axis=1)
+    wrong[index] = np.linalg.norm(seen - median, axis=1) > _CONTRADICTION_PX
     return wrong
 
 
@@ -262,8 +278,10 @@ def _trust(
     error = np.full(len(points), np.inf)
     if trust.sum() < 2:
         return np.zeros_like(trust), error
+    nearness = _nearness(points, points, reach)
+    np.fill_diagonal(nearness, 0.0)  # each point is predicted from the others
     for _ in range(_REWEIGHTINGS):
-        predicted = _fit(points, points, shift, trust, reach, leave_out=True)
+        predicted = _fit_near(nearness, points, points, shift, trust, reach)
         error = np.where(found, np.linalg.norm(predicted - shift, axis=1), np.inf)
         typical = max(_TYPICAL_ERROR_PX, float(np.median(error[found])))
         trust = (error < _OUTLIER_PX) / (1 + (error / typical) ** 2)
@@ -271,47 +289,47 @@ def _trust(
 
 
 def _fit(
-    at: Points,
-    points: Points,
-    shift: Points,
-    trust: npt.NDArray[np.float64],
-    reach: float,
-    *,
-    leave_out: bool = False,
-) -> Points:
+    at: Points, points: Points, shift: Points, trust: npt.NDArray[np.float64], reach: float
+) -> npt.NDArray[np.float64]:
     """Locally weighted affine regression of the displacements (Cleveland 1979), evaluated at `at`, float64 (M, 2).
 
     `trust`: float64 (N,), weight of each point. A faint prior pulls the slope to zero, so that few or collinear points
-    cannot tilt it. With `leave_out`, `at` are the points themselves, and each is predicted from the others.
+    cannot tilt it.
     """
+    return _fit_near(_nearness(at, points, reach), at, points, shift, trust, reach)
+
+
+def _fit_near(  # noqa: PLR0917 - as `_fit`
+    nearness: Points, at: Points, points: Points, shift: Points, trust: npt.NDArray[np.float64], reach: float
+) -> npt.NDArray[np.float64]:
+    """As `_fit`, where it is known how much each point counts at each place, float64 (M, N)."""
     if not trust.any():
         return np.zeros_like(at)
-    here, there = at / reach, points / reach
-    square = (here**2).sum(axis=1)[:, None] + (there**2).sum(axis=1)[None] - 2 * here @ there.T
-    weight = (np.exp(-0.5 * square) + 1e-6) * trust
-    if leave_out:
-        np.fill_diagonal(weight, 0.0)
-    moved = _moments(weight, there, here, shift)
-    return np.linalg.solve(*moved)[:, 0]
+    return np.linalg.solve(*_moments(nearness, trust, points / reach, at / reach, shift))[:, 0]
+
+
+def _nearness(at: Points, points: Points, reach: float) -> Points:
+    """How much each point counts for the fit at each place, float64 (M, N)."""
+    return np.exp(-0.5 * _square_distance(at / reach, points / reach)) + 1e-6
+
+
+def _square_distance(one: Points, other: Points) -> Points:
+    return (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None] - 2 * one @ other.T
 
 
 def _moments(
-    weight: npt.NDArray[np.float64], there: Points, here: Points, shift: Points
+    nearness: Points, trust: npt.NDArray[np.float64], there: Points, here: Points, shift: Points
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the normal equations of every local fit: float64 (M, 3, 3) and (M, 3, 2), with the origin at `here`."""
-    x, y = there.T
-    total, sx, sy, sxx, sxy, syy = (weight @ np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)).T
+    (x, y), (u, v) = there.T, shift.T
+    each = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y, u, v, x * u, x * v, y * u, y * v])
+    sums = (nearness @ (trust * each).T).T
+    total, sx, sy, sxx, sxy, syy = sums[:6]
+    plain, by_x, by_y = sums[6:].reshape(3, 2, -1)
     ax, ay = here.T
     mx, my = sx - ax * total, sy - ay * total
     mxx, mxy, myy = sxx - ax * (sx + mx), sxy - ax * sy - ay * mx, syy - ay * (sy + my)
     ridge = _SLOPE_PRIOR * total
     normal = np.stack([total + 1e-9 * total, mx, my, mx, mxx + ridge, mxy, my, mxy, myy + ridge], axis=1)
-    plain = weight @ shift
-    by_x = weight @ (shift * x[:, None]) - ax[:, None] * plain
-    by_y = weight @ (shift * y[:, None]) - ay[:, None] * plain
-    return normal.reshape(-1, 3, 3), np.stack([plain, by_x, by_y], axis=1)
-
-
-def _rms(values: npt.NDArray[np.float64]) -> float:
-    known = values[~np.isnan(values)]
-    return float(np.sqrt(np.mean(known**2))) if len(known) else float("nan")
+    moved = np.stack([plain, by_x - ax * plain, by_y - ay * plain])
+    return normal.reshape(-1, 3, 3), moved.transpose(2, 0, 1)

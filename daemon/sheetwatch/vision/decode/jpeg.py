@@ -11,7 +11,15 @@ import numpy as np
 
 from sheetwatch.domain import Limits, Page
 from sheetwatch.vision.decode.native import no_damage
-from sheetwatch.vision.decode.pages import check_size, incomplete, plausible_dpi, unreadable, upright
+from sheetwatch.vision.decode.pages import (
+    check_size,
+    incomplete,
+    plausible_dpi,
+    reduced,
+    reduction,
+    unreadable,
+    upright,
+)
 from sheetwatch.vision.decode.tags import exif_orientation_and_dpi
 
 if TYPE_CHECKING:
@@ -22,6 +30,11 @@ _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN, _RESTART_INTERVAL, _APP0, _APP1 = 0xD8, 0xD9, 0xDA, 0xDD, 0xE0, 0xE1
 _PER_INCH = {1: 1.0, 2: 2.54}
+_GREY = {
+    1: cv2.IMREAD_GRAYSCALE,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,8 +60,15 @@ class _Jpeg:
 
     def decode(self, index: int) -> Page:
         """Decode the only page."""
-        grey = upright(_pixels(self.data, self.header), self.header.orientation)
-        return Page(grey=grey, index=index, dpi=self.header.dpi)
+        return self._decoded(index, 1)
+
+    def decode_reduced(self, index: int, enough_px: int) -> Page:
+        """As `decode`, perhaps halved, as often as its longer side stays at least so many pixels."""
+        return self._decoded(index, reduction(self.header.width, self.header.height, enough_px))
+
+    def _decoded(self, index: int, times: int) -> Page:
+        grey = upright(pixels(self.data, self.header, times), self.header.orientation)
+        return Page(grey=grey, index=index, dpi=self.header.dpi, reduced=times)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -138,14 +158,17 @@ def check_pixels(data: bytes) -> None:
         cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
-def _pixels(data: bytes, header: Header) -> npt.NDArray[np.uint8]:
+def pixels(data: bytes, header: Header, times: int = 1) -> npt.NDArray[np.uint8]:
+    """The grey pixels of a JPEG whose markers are whole, as they are stored; one for so many in each direction.
+
+    Raises ScanError when they are damaged.
+    """
     if header.components in {1, 3} and header.precision == 8:
-        flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
         with no_damage():
-            grey = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+            grey = cv2.imdecode(np.frombuffer(data, np.uint8), _GREY[times] | cv2.IMREAD_IGNORE_ORIENTATION)
         if grey is not None:
             return np.asarray(grey, dtype=np.uint8)
     from sheetwatch.vision.decode.pixels import open_image, to_grey  # noqa: PLC0415 - CMYK is rare
 
     check_pixels(data)
-    return to_grey(open_image(data, "JPEG"))
+    return reduced(to_grey(open_image(data, "JPEG")), times)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from sheetwatch.domain import Limits, Page, ReasonCode, ScanError
+from sheetwatch.vision.geometry import halved
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,6 +31,31 @@ class Pages(Protocol):
 
     def close(self) -> None:
         """Give back the memory."""
+
+
+@runtime_checkable
+class ReduciblePages(Protocol):
+    """Pages that decode faster where not every pixel is wanted."""
+
+    def decode_reduced(self, index: int, enough_px: int) -> Page:
+        """As `decode`, perhaps halved, as often as its longer side stays at least so many pixels."""
+
+
+def reduction(width: int, height: int, enough_px: int) -> int:
+    """By how much a page may be smaller, 1, 2 or 4, so that its longer side keeps so many pixels."""
+    return next((factor for factor in (4, 2) if max(width, height) // factor >= enough_px), 1)
+
+
+def smaller(page: Page, enough_px: int) -> Page:
+    """A page, unless it was decoded reduced, halved as often as its longer side stays at least so many pixels."""
+    height, width = page.grey.shape
+    times = reduction(width, height, enough_px) if page.reduced == 1 else 1
+    return replace(page, grey=reduced(page.grey, times), reduced=page.reduced * times)
+
+
+def reduced(grey: Grey, times: int) -> Grey:
+    """One pixel, the mean, for so many in each direction, 1, 2 or 4; what is left over at the edge is left out."""
+    return grey if times == 1 else reduced(halved(grey), times // 2)
 
 
 def incomplete(detail: str) -> ScanError:

@@ -21,7 +21,7 @@ import pypdfium2.raw as pdfium_c
 
 from sheetwatch.domain import Limits, Page, ReasonCode, ScanError
 from sheetwatch.vision.decode import jpeg
-from sheetwatch.vision.decode.pages import check_size, incomplete, plausible_dpi, unreadable
+from sheetwatch.vision.decode.pages import check_size, incomplete, plausible_dpi, reduction, unreadable
 
 Grey = npt.NDArray[np.uint8]
 
@@ -35,6 +35,12 @@ _BARE_SHARE = 0.001  # of a page's pixels that are ink: fewer are not even a lin
 _COVERING_SHARE = 0.5
 _EVEN_BYTES = 256
 _EVEN_ROW_BYTES = {"JBIG2Decode": 0.25, "CCITTFaxDecode": 6.0}  # at most, of a page without a mark; 6: Group 3
+_PLAIN = {
+    (pdfium_c.FPDF_COLORSPACE_DEVICEGRAY, 8),
+    (pdfium_c.FPDF_COLORSPACE_DEVICERGB, 24),
+}  # colour space, bits per pixel
+_LEVELS_MAPPED = re.compile(rb"/Decode\s*[\[\d]")
+_EVERY_PX = 1 << 30
 _START = re.compile(rb"startxref\s+(\d{1,15})\s+%%EOF")
 _CROSS_REFERENCES = re.compile(rb"\s*(xref\b|\d+\s+\d+\s+obj\b)")
 _LINEARIZED = re.compile(rb"/Linearized\b[^>]{0,200}?/L\s+(\d{1,15})|/L\s+(\d{1,15})[^>]{0,200}?/Linearized\b")
@@ -42,8 +48,12 @@ _LINEARIZED = re.compile(rb"/Linearized\b[^>]{0,200}?/L\s+(\d{1,15})|/L\s+(\d{1,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pdf:
+    """`plain`: no image in the file maps its levels to other ones, so that a JPEG's levels are what is shown."""
+
     document: Any
     limits: Limits
+
+    plain: bool
 
     @property
     def count(self) -> int:
@@ -52,9 +62,13 @@ class _Pdf:
 
     def decode(self, index: int) -> Page:
         """Take or render one page."""
+        return self.decode_reduced(index, _EVERY_PX)
+
+    def decode_reduced(self, index: int, enough_px: int) -> Page:
+        """As `decode`; a JPEG perhaps halved, as often as its longer side stays at least so many pixels."""
         page = self.document[index]
         try:
-            return _decode(page, index, self.limits)
+            return _decode(page, index, self, enough_px)
         finally:
             page.close()
 
@@ -77,7 +91,7 @@ def open_pages(data: bytes, limits: Limits) -> _Pdf:
         raise unreadable("the PDF holds no page")
     if document.get_formtype() != pdfium_c.FORMTYPE_NONE:
         document.init_forms()
-    return _Pdf(document=document, limits=limits)
+    return _Pdf(document=document, limits=limits, plain=_LEVELS_MAPPED.search(data) is None)
 
 
 def _check_whole(data: bytes) -> None:
@@ -96,7 +110,8 @@ def _check_whole(data: bytes) -> None:
         raise incomplete("the PDF has no cross-reference table where it says")
 
 
-def _decode(page: Any, index: int, limits: Limits) -> Page:
+def _decode(page: Any, index: int, pdf: _Pdf, enough_px: int) -> Page:
+    limits = pdf.limits
     objects = list(page.get_objects(max_depth=8))
     images = [item for item in objects if item.type == pdfium_c.FPDF_PAGEOBJ_IMAGE]
     for image in images:
@@ -104,7 +119,7 @@ def _decode(page: Any, index: int, limits: Limits) -> Page:
         check_size(width, height, limits)
     scan = images[0] if len(images) == 1 else None
     if scan is not None and _shows_only(page, objects, scan) and _fills_upright(page, scan):
-        return _embedded(page, scan, index, limits)
+        return _embedded(page, scan, index, pdf, enough_px)
     return _rendered(page, images, index, limits)
 
 
@@ -140,23 +155,38 @@ def _fills_upright(page: Any, scan: Any) -> bool:
     return all(abs(found - wanted) <= slack for found, wanted in edges)
 
 
-def _embedded(page: Any, scan: Any, index: int, limits: Limits) -> Page:
+def _embedded(page: Any, scan: Any, index: int, pdf: _Pdf, enough_px: int) -> Page:
     """The image itself, turned as the page shows it."""
+    reduced = 1
+    if pdf.plain and _is_plain_jpeg(scan):
+        data = bytes(scan.get_data(decode_simple=True))
+        header = jpeg.read_header(data, pdf.limits)
+        reduced = reduction(header.width, header.height, enough_px)
+        grey = jpeg.pixels(data, header, reduced)
+    else:
+        grey = _bitmap(scan, pdf.limits)
+    a, b, c, d, _, _ = scan.get_matrix().get()
+    dpi = plausible_dpi(scan.get_px_size()[0] / max(abs(a), abs(b)) * _POINTS_PER_INCH)
+    grey = _turned(grey, (a, b, c, d), page.get_rotation())
+    return Page(grey=grey, index=index, dpi=dpi, reduced=reduced)
+
+
+def _is_plain_jpeg(scan: Any) -> bool:
+    """Whether OpenCV sees the same in an image as PDFium: a JPEG in grey or in one of the usual three colours."""
+    metadata = scan.get_metadata()
+    return scan.get_filters()[-1:] == ["DCTDecode"] and (metadata.colorspace, metadata.bits_per_pixel) in _PLAIN
+
+
+def _bitmap(scan: Any, limits: Limits) -> Grey:
+    """An image as PDFium decodes it, which fills up a damaged or cut JPEG without a word."""
     if scan.get_filters()[-1:] == ["DCTDecode"]:
-        _check_jpeg(bytes(scan.get_data(decode_simple=True)), limits)
+        data = bytes(scan.get_data(decode_simple=True))
+        jpeg.read_header(data, limits)
+        jpeg.check_pixels(data)
     bitmap = scan.get_bitmap(render=False)
     if _is_lost(scan, bitmap):
         raise unreadable("the image is damaged: nothing of it can be decoded")
-    grey = _as_grey(bitmap)
-    a, b, c, d, _, _ = scan.get_matrix().get()
-    dpi = plausible_dpi(scan.get_px_size()[0] / max(abs(a), abs(b)) * _POINTS_PER_INCH)
-    return Page(grey=_turned(grey, (a, b, c, d), page.get_rotation()), index=index, dpi=dpi)
-
-
-def _check_jpeg(data: bytes, limits: Limits) -> None:
-    """PDFium fills up a damaged or cut JPEG without a word."""
-    jpeg.read_header(data, limits)
-    jpeg.check_pixels(data)
+    return _as_grey(bitmap)
 
 
 def _as_grey(bitmap: Any) -> Grey:
@@ -224,11 +254,11 @@ def _is_shown(image: Any, page: Any) -> bool:
 
 def _is_lost(image: Any, bitmap: Any) -> bool:
     """Whether an image is one even level, though its data is longer than that needs: PDFium says nothing of damage."""
-    pixels = bitmap.to_numpy()
-    if pixels.min() != pixels.max():
-        return False
     bytes_per_row = _EVEN_ROW_BYTES.get(next(reversed(image.get_filters()), ""))
-    return bytes_per_row is not None and len(image.get_data()) > _EVEN_BYTES + bytes_per_row * pixels.shape[0]
+    if bytes_per_row is None:
+        return False
+    pixels = bitmap.to_numpy()
+    return bool(pixels.min() == pixels.max()) and len(image.get_data()) > _EVEN_BYTES + bytes_per_row * pixels.shape[0]
 
 
 def _native_dpi(image: Any) -> float:

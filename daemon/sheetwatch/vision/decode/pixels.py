@@ -38,7 +38,9 @@ def to_grey(image: Image.Image) -> Grey:
         image = image.getchannel(0)
     if image.mode in {"CMYK", "YCbCr", "HSV"}:
         image = image.convert("RGB")
-    return np.array(image if image.mode == "L" else image.convert("L"))
+    if image.mode not in {"1", "L"}:
+        image = image.convert("L")
+    return np.frombuffer(image.tobytes("raw", "L"), np.uint8).reshape(image.height, image.width)
 
 
 def dpi_of(image: Image.Image) -> float | None:
