@@ -35,6 +35,8 @@ _LATEST_NS = (1 << 63) - 1
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP}
 # And those that cannot rename "unless something is there" (NFS, some FUSE servers) with these.
 _NO_RENAMEAT2 = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
+# A folder that holds something still, or a link to one, which rmtree refuses in words of its own.
+_NOT_EMPTY = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 _AT_FDCWD, _RENAME_NOREPLACE, _RENAME_EXCHANGE = -100, 1, 2
 _KERNEL = ctypes.CDLL(None, use_errno=True)
 
@@ -43,6 +45,43 @@ class DurabilityError(SheetwatchError):
     """An fsync failed: nobody knows what is on the disk. The process stops and the ledger is followed again."""
 
     exit_code = 74
+
+
+class Unsynced:
+    """Folders whose names were changed, to be put on the disk together: one fsync each, however many names.
+
+    Nothing that was done there is announced before `sync`, which begins with those that gained a name: what was moved
+    is then on the disk in its new place before it is gone from its old one.
+    """
+
+    def __init__(self) -> None:
+        self._gained: dict[Path, None] = {}
+        self._lost: dict[Path, None] = {}
+
+    def gained(self, folder: Path) -> None:
+        """Something has a name in this folder that had none."""
+        self._gained[folder] = None
+
+    def lost(self, folder: Path) -> None:
+        """Something has its name in this folder no more."""
+        self._lost[folder] = None
+
+    def forget(self, folder: Path) -> None:
+        """This folder is there no more, or will not be when the others are put on the disk."""
+        self._gained.pop(folder, None)
+        self._lost.pop(folder, None)
+
+    def sync(self) -> None:
+        """Put the names on the disk. Raises DurabilityError; at the end the first OSError, of a folder that is gone."""
+        folders, self._gained, self._lost = {**self._gained, **self._lost}, {}, {}
+        errors: list[OSError] = []
+        for folder in folders:
+            try:
+                fsync_folder(folder)
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
 
 def write_atomically(path: Path, data: bytes, put: Callable[[Path, Path], object] = Path.replace) -> os.stat_result:
@@ -76,9 +115,12 @@ def move(source: Path, target: Path) -> None:
         remove(source)
 
 
-def move_new(source: Path, target: Path) -> None:
-    """Move a file, but never over another one. Raises FileExistsError when something lies there, OSError."""
-    if not rename(source, target, rename_new):
+def move_new(source: Path, target: Path, later: Unsynced | None = None) -> None:
+    """Move a file, but never over another one. Raises FileExistsError when something lies there, OSError.
+
+    `later`: takes the folders of a rename, which is on the disk once they are.
+    """
+    if not rename(source, target, rename_new, later):
         if is_taken(target):  # before the copy, which takes its time
             raise _exists(target)
         copy_atomically(source, target, rename_new)
@@ -114,16 +156,24 @@ def _cut(name: str, longest_bytes: int) -> str:
     return name
 
 
-def rename(source: Path, target: Path, how: Callable[[Path, Path], object] | None = None) -> bool:
-    """Rename a file. False, and nothing done, where the folders lie on different mounts. Raises OSError."""
+def rename(
+    source: Path, target: Path, how: Callable[[Path, Path], object] | None = None, later: Unsynced | None = None
+) -> bool:
+    """Rename a file. False, and nothing done, where the folders lie on different mounts. Raises OSError.
+
+    `later`: takes the folders, instead of their being fsynced now.
+    """
     try:
         (how or os.rename)(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
         return False
-    for folder in {target.parent, source.parent}:
-        fsync_folder(folder)
+    changed = Unsynced() if later is None else later
+    changed.gained(target.parent)
+    changed.lost(source.parent)
+    if later is None:
+        changed.sync()
     return True
 
 
@@ -204,18 +254,34 @@ def sha256_of(data: bytes) -> str:
 
 def remove_folder(folder: Path) -> None:
     """Remove a folder with all that lies in it; it may be gone already."""
+    changed = Unsynced()
+    remove_tree(folder, changed)
+    changed.sync()
+
+
+def remove_tree(folder: Path, later: Unsynced) -> None:
+    """As `remove_folder`; `later` takes the folder in which it lay."""
     with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(folder)
-        fsync_folder(folder.parent)
+        try:
+            folder.rmdir()  # most are empty
+        except OSError as error:
+            if error.errno not in _NOT_EMPTY:
+                raise
+            shutil.rmtree(folder)
+        later.lost(folder.parent)
+    later.forget(folder)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and its parents; those that were made are fsynced into theirs."""
+def make_folder(folder: Path, later: Unsynced | None = None) -> None:
+    """Make a folder and its parents; those that were made are fsynced into theirs, or left for `later`."""
     if folder.is_dir():
         return
-    make_folder(folder.parent)
+    make_folder(folder.parent, later)
     folder.mkdir(exist_ok=True)
-    fsync_folder(folder.parent)
+    if later is None:
+        fsync_folder(folder.parent)
+    else:
+        later.gained(folder.parent)
 
 
 def sweep(folder: Path) -> None:

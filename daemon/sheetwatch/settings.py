@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
+from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
 from typing import Any
 
-from sheetwatch.domain import ConfigError, Settings
+from sheetwatch.domain import ConfigError, Mirror, Results, Settings
 from sheetwatch.shipped import shipped_folder
-from sheetwatch.strict import Document, Place, convert, load_yaml
+from sheetwatch.strict import Document, Place, convert, load_yaml, suggest
 
 _SYSTEM_FILE = Path("/etc/sheetwatch/sheetwatch.yaml")
 _VARIABLE = "SHEETWATCH_CONFIG"
@@ -37,8 +39,14 @@ _RANGES: dict[Place, tuple[float, float]] = {
     ("notices", "disk_free_mb"): (0, 1_000_000_000),
     ("notices", "again_h"): (1, 8_760),
 }
+_LOCAL_WORKERS = ("auto", "local")
+_CLUSTER = re.compile(r"dask(\+tls)?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})/?")
 _FOLDERS = ("results", "archive", "review", "state", "model")
 _FOLDER_LISTS = ("inbox", "templates")
+_LONGEST_BOX = 60
+# What libpq takes, but for addresses in which a password may be taken for something else, and be told in an error.
+_ADDRESS = re.compile(r"postgres(?:ql)?://(?:[^@/?#\s]*@)?[^@/?#\s]*(?:/[^@?#\s]*)?(?:\?[^@#\s]*)?")
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _FILES = (("web", "password_file"), ("notices", "urls_file"), ("metrics", "textfile"))
 
 
@@ -79,10 +87,12 @@ def load_settings(path: Path | None = None) -> Settings:
     document = load_yaml(find_settings(path))
     if not isinstance(document.data, dict):
         document.fail((), "must be a list of `key: value` lines", "start from the shipped sheetwatch.yaml")
-    settings = convert(document, Settings)
+    document, mirror = _without_mirror(document)
+    settings = dataclasses.replace(convert(document, Settings), mirror=mirror)
     for place, (low, high) in _RANGES.items():
         _check_range(document, place, settings, low, high)
     _check_quiet(document, settings.notices.quiet)
+    _check_workers(document, settings.workers)
     return _absolute(document, settings)
 
 
@@ -96,6 +106,43 @@ def default_settings(folder: Path) -> Settings:
     """The defaults with their folders under `folder` and the shipped templates; for use without a configuration."""
     paths: dict[str, Any] = {name: folder / name for name in ("results", "archive", "review", "state")}
     return Settings(inbox=(folder / "inbox",), templates=(shipped_folder("config") / "templates",), **paths)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ResultsSection:
+    """For errors that name their places as they stand in the file."""
+
+    results: Results
+
+
+def _without_mirror(document: Document) -> tuple[Document, Mirror]:
+    """The document with `results` as a folder, and what else stood there."""
+    section = document.data.get("results")
+    if not isinstance(section, dict):
+        return document, Mirror()
+    alone = dataclasses.replace(document, data={"results": section})
+    results = convert(alone, _ResultsSection).results
+    mirror = Mirror(database=results.database, box=results.box, schema=results.schema)
+    if mirror.database is not None:
+        _check_mirror(document, mirror, mirror.database)
+    return dataclasses.replace(document, data={**document.data, "results": str(results.folder)}), mirror
+
+
+def _check_mirror(document: Document, mirror: Mirror, database: str) -> None:
+    if not _ADDRESS.fullmatch(database):
+        document.fail(
+            ("results", "database"),
+            "is no address of a PostgreSQL",  # never the address itself: it may hold a password
+            "write postgresql://USER@HOST/DATABASE; keep the password in ~/.pgpass, or write @ in it as %40, / as %2F",
+        )
+    if not mirror.box or len(mirror.box) > _LONGEST_BOX or not mirror.box.isprintable():
+        document.fail(
+            ("results", "box"),
+            "is missing" if not mirror.box else "cannot be a name",
+            f"name this installation as no other one: box: room-12 (at most {_LONGEST_BOX} characters)",
+        )
+    if not _SCHEMA.fullmatch(mirror.schema):
+        document.fail(("results", "schema"), f"{mirror.schema!r} cannot be a name", "use a-z, 0-9 and _")
 
 
 def _check_range(document: Document, place: Place, settings: Settings, low: float, high: float) -> None:
@@ -112,6 +159,28 @@ def quiet_hours(text: str) -> tuple[time, time] | None:
         return None
     begin, _, end = text.partition("-")
     return time.fromisoformat(begin.strip()), time.fromisoformat(end.strip())
+
+
+def scheduler_address(workers: int | str) -> str | None:
+    """The address of the Dask scheduler that `workers` names, as Dask writes it; None where pages are read locally.
+
+    "dask://HOST:PORT" gives "tcp://HOST:PORT", "dask+tls://..." gives "tls://...". Raises ValueError.
+    """
+    if isinstance(workers, int) or workers in _LOCAL_WORKERS:
+        return None
+    named = _CLUSTER.fullmatch(workers)
+    if not named or not 0 < int(named[3]) < 65_536:
+        raise ValueError(f"{workers!r} names no workers")
+    return f"{'tls' if named[1] else 'tcp'}://{named[2]}:{int(named[3])}"
+
+
+def _check_workers(document: Document, workers: int | str) -> None:
+    try:
+        scheduler_address(workers)
+    except ValueError:
+        reason = f"must be auto or a whole number, or dask://HOST:PORT, not {workers!r}"
+        mend = "name the port, too" if str(workers).startswith("dask") else suggest(str(workers), _LOCAL_WORKERS)
+        document.fail(("workers",), reason, mend)
 
 
 def _check_quiet(document: Document, text: str) -> None:

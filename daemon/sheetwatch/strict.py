@@ -196,7 +196,8 @@ def _known_keys(document: Document, data: Any, hint: Any, place: Place) -> Any:
     section = next((option for option in _options(hint) if dataclasses.is_dataclass(option)), None)
     if section is None or not isinstance(data, dict):
         return data
-    hints = typing.get_type_hints(section)
+    in_file = {item.name for item in dataclasses.fields(section) if item.metadata.get("in_file", True)}
+    hints = {key: hint for key, hint in typing.get_type_hints(section).items() if key in in_file}
     result = {}
     for key, value in data.items():
         if key not in hints:

@@ -11,8 +11,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sheetwatch.domain import ConfigError, Settings
-from sheetwatch.settings import default_settings, find_settings, load_settings, load_settings_or_default
+from sheetwatch.domain import ConfigError, Mirror, Settings
+from sheetwatch.settings import (
+    default_settings,
+    find_settings,
+    load_settings,
+    load_settings_or_default,
+    scheduler_address,
+)
 from sheetwatch.shipped import shipped_folder
 
 if TYPE_CHECKING:
@@ -78,6 +84,34 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
     assert (settings.limits.pages, settings.workers, settings.duplicates) == (10, 3, "drop")
 
 
+@pytest.mark.parametrize(
+    ("workers", "scheduler"),
+    [
+        ("auto", None),
+        ("local", None),
+        (3, None),
+        ("dask://reader-1.example.org:8786", "tcp://reader-1.example.org:8786"),
+        ("dask://10.0.0.7:8786/", "tcp://10.0.0.7:8786"),
+        ("dask+tls://[fe80::1]:8786", "tls://[fe80::1]:8786"),
+    ],
+)
+def test_workers_of_this_machine_or_of_a_cluster(tmp_path: Path, workers: int | str, scheduler: str | None) -> None:
+    assert scheduler_address(load(tmp_path, f"workers: {workers!r}\n").workers) == scheduler
+
+
+def test_results_may_name_a_database_too(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path, 'results: {folder: out, database: "postgresql://u:s3cret@h:5432/d?sslmode=require", box: a}'
+    )
+    assert settings.results == tmp_path / "out"
+    assert settings.mirror == Mirror(
+        database="postgresql://u:s3cret@h:5432/d?sslmode=require", box="a", schema="sheetwatch"
+    )
+    assert "s3cret" not in repr(settings)
+    assert load(tmp_path, "results: out").mirror == Mirror()
+    assert load(tmp_path, "results: {folder: out}").mirror.database is None
+
+
 def test_a_section_whose_keys_are_all_comments_keeps_its_defaults(tmp_path: Path) -> None:
     assert load(tmp_path, "watch:\n  # settle_s: 5\nworkers: auto\n").watch == Settings().watch
 
@@ -89,7 +123,14 @@ def test_a_section_whose_keys_are_all_comments_keeps_its_defaults(tmp_path: Path
         ("\nlimits:\n  page: 3", 3, "limits.page", "did you mean 'pages'"),
         ("watch: {mode: pol}", 1, "watch.mode", "did you mean 'poll'"),
         ("workers: 0", 1, "workers", "out of range"),
-        ("workers: many", 1, "workers", "must be auto or a whole number"),
+        ("workers: many", 1, "workers", "must be auto or a whole number, or dask://HOST:PORT, not 'many'"),
+        ("workers: loca", 1, "workers", "did you mean 'local'"),
+        ("workers: tcp://host:8786", 1, "workers", "dask://HOST:PORT"),
+        ("workers: dask://host", 1, "workers", "name the port, too"),
+        ("workers: dask://host:0", 1, "workers", "dask://HOST:PORT"),
+        ("workers: dask://host:65536", 1, "workers", "dask://HOST:PORT"),
+        ("workers: dask://me@host:8786", 1, "workers", "dask://HOST:PORT"),
+        ("workers: true", 1, "workers", "not true"),
         ("limits: {pages: -1}", 1, "limits.pages", "out of range"),
         ("limits: {pages: 1.5}", 1, "limits.pages", "must be a whole number"),
         ("limits: {pages: true}", 1, "limits.pages", "not true"),
@@ -106,6 +147,13 @@ def test_a_section_whose_keys_are_all_comments_keeps_its_defaults(tmp_path: Path
         ("results: ''", 1, "results", "empty"),
         ("results:", 1, "results", "must be a path, not empty"),
         ("watch: 5", 1, "watch", "section"),
+        ("results: {databse: x}", 1, "results.databse", "did you mean 'database'"),
+        ("results: {folder: ~/results}", 1, "results", "the whole path"),
+        ("results:\n  database: postgresql://h/d", 1, "results.box", "box: room-12"),
+        ("results: {database: 'mysql://h/d', box: a}", 1, "results.database", "postgresql://USER@HOST/DATABASE"),
+        ("results: {database: 'postgresql://u:a@b@h/d', box: a}", 1, "results.database", "%40"),
+        ("results: {database: 'postgresql://h/d', box: a, schema: A-b}", 1, "results.schema", "use a-z"),
+        ("mirror: {box: a}", 1, "mirror", "unknown"),
         ("version: 2", 1, "version", "must be 1"),
         ("a: 1\nb: 2\na: 3", 3, "", "twice"),
         ("limits: {pages: 1\nwatch: {}", 2, "", "not valid YAML"),
@@ -189,7 +237,8 @@ def test_the_shipped_file_shows_every_key_with_its_default() -> None:
     file = shipped_folder("config") / "sheetwatch.yaml"
     shown = yaml.safe_load(file.read_text(encoding="utf-8"))
     defaults = Settings()
-    assert set(shown) == {field.name for field in dataclasses.fields(Settings)}
+    in_file = [field for field in dataclasses.fields(Settings) if field.metadata.get("in_file", True)]
+    assert set(shown) == {field.name for field in in_file}
     for name, section in shown.items():
         if isinstance(section, dict):
             default = dataclasses.asdict(getattr(defaults, name))

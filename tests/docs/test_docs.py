@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from sheetwatch.cli import _COMMANDS
-from sheetwatch.domain import Settings
+from sheetwatch.domain import Results, Settings
 from sheetwatch.settings import load_settings
 from sheetwatch.shipped import shipped_folder
 from sheetwatch.templates import load_templates
@@ -49,6 +49,8 @@ def key_names(section: Any) -> set[str]:
     names = set()
     hints = get_type_hints(section)
     for field in fields(section):
+        if not field.metadata.get("in_file", True):
+            continue
         names.add(field.name)
         if is_dataclass(hints[field.name]):
             names |= {f"{field.name}.{name}" for name in key_names(hints[field.name])}
@@ -63,6 +65,13 @@ def test_the_default_configuration_shows_every_key_with_its_default() -> None:
         for name in ([key] + [f"{key}.{sub}" for sub in value] if isinstance(value, dict) else [key])
     }
     assert shown == key_names(Settings)
+
+
+def test_the_default_configuration_names_every_key_of_a_shared_database() -> None:
+    text = (shipped_folder("config") / "sheetwatch.yaml").read_text()
+    shown = re.search(r"^# *(\{folder: .*\})$", text.replace("                        #", "#"), re.MULTILINE)
+    assert shown
+    assert set(yaml.safe_load(shown[1])) == {field.name for field in fields(Results)}
 
 
 def test_the_shipped_configuration_and_templates_load() -> None:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import openpyxl
@@ -135,6 +136,22 @@ def test_export_makes_a_workbook_with_numbers_and_harmless_text(place: Installat
     assert rows[0][5:8] == ("roll", "q1", "total")
     assert rows[1][2:] == ("'=cmd().jpg", 0, "auto", "0001", 7.5, 7, 0.9991)
     assert rows[2][5:8] == ("0002", None, 7)
+
+
+def test_export_makes_a_table_of_text_for_each_template(place: Installation) -> None:
+    dataset = pytest.importorskip("pyarrow.dataset", reason="pyarrow (extra cluster) is not installed")
+    place.drop("=cmd().jpg", sheet(row(1, "7.5"), row("0002", "")))
+    assert place.start(str(TEXT_DAEMON), str(place.config), "--once").wait(60) == 0
+    done = place.command("export", "--format", "parquet", "--out", "tables")
+    assert done.stdout == "2 rows of 1 files written to tables\n"
+    rows = dataset.dataset(place.base / "tables", format="parquet", partitioning="hive").to_table().to_pylist()
+    assert [(one["source"], one["page"], one["roll"], one["q1"], one["confidence"]) for one in rows] == [
+        ("'=cmd().jpg", 0, "0001", "7.5", 0.9991),
+        ("'=cmd().jpg", 1, "0002", "", 0.9991),
+    ]
+    lines = place.csv_lines()
+    assert [one["read_at"] for one in rows] == [datetime.fromisoformat(line.split(",")[1]) for line in lines]
+    assert {one["template"] for one in rows} == {"exam"}
 
 
 def test_killed_and_started_again_it_goes_on(place: Installation) -> None:

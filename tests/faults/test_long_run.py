@@ -163,7 +163,7 @@ class Listener(Notifier):
 
     is_heard = True
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str, *, patience_s: float = 0.0) -> None:
         """Heard."""
 
 

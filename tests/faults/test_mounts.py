@@ -8,6 +8,7 @@ they are shown by lines of /proc/self/mountinfo as those file systems write them
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from contextlib import contextmanager
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sheetwatch.intake import hints
+from sheetwatch.intake import hints, mounts
 from sheetwatch.intake.hints import Hints
-from sheetwatch.intake.mounts import Mount, mount_of
+from sheetwatch.intake.mounts import Mount, _KernelTable, mount_of
+from support.disks import mounted, needs_mounts
 from support.office import row, sheet
 from support.processes import Installation, wait_until
 
@@ -127,3 +129,25 @@ def test_on_a_real_fuse_mount_the_daemon_polls_and_reads(tmp_path: Path) -> None
     assert place.status()["accounting"]["rows"] == 20
     assert not list(behind.iterdir())
     print(f"\n{mount.kind} mount: polled, 20 files written behind it, 20 rows")
+
+
+@needs_mounts
+def test_what_is_mounted_or_unmounted_is_seen_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's table is read again only when the kernel says so; it must say so every time."""
+    table = _KernelTable()
+    read: list[str] = []
+
+    def reading() -> str:
+        read.append(_KernelTable._read(table))
+        return read[-1]
+
+    monkeypatch.setattr(mounts, "_kernel", table)
+    monkeypatch.setattr(table, "_read", reading)
+    for _ in range(3):
+        assert mount_of(tmp_path).point != tmp_path
+        with mounted(tmp_path / "share"):
+            here = [mount_of(tmp_path / "share") for _ in range(5)]
+            assert {(mount.point, mount.kind) for mount in here} == {(tmp_path / "share", "tmpfs")}
+        assert mount_of(tmp_path / "share").point != tmp_path / "share"
+    assert 7 <= len(read) < 15, "other programs may mount something meanwhile"
+    os.close(table._descriptor)

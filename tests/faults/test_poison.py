@@ -152,14 +152,16 @@ def test_a_bomb_costs_its_own_page(form: Path, poison: dict[str, bytes], tmp_pat
 
 @pytest.mark.slow
 def test_pages_beside_one_that_ends_its_worker_are_read(form: Path, poison: dict[str, bytes], tmp_path: Path) -> None:
-    good = tmp_path / "good.png"
-    small_page().save(good)
+    good = [tmp_path / f"good-{number}" / "good.png" for number in range(6)]
+    for path in good:  # each in a folder of its own: pictures are written beside a scan
+        path.parent.mkdir()
+        small_page().save(path)
     with pool_of(form, workers=2) as pool:
         for name in TELLING:
             bomb = tmp_path / name
             bomb.write_bytes(poison[name])
             hurt = pool.read(PageTask(scan_file=bomb, page=0, page_count=1))
-            beside = [pool.read(PageTask(scan_file=good, page=0, page_count=1)) for _ in range(6)]
+            beside = [pool.read(PageTask(scan_file=path, page=0, page_count=1)) for path in good]
             codes = {future.result().reading.verdict.reasons[0].code for future in beside}
             assert codes == {ReasonCode.NO_TEMPLATE}, f"read beside {name}"
             code = _code_of(hurt)

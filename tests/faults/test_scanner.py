@@ -61,7 +61,7 @@ def apply(path: Path, scan: Growing, stage: int) -> None:
 gaps = st.lists(st.floats(0.1, LONGEST_GAP_S), min_size=1, max_size=5)
 
 
-@settings(max_examples=amount(15, 400), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=amount(15, 400), suppress_health_check=list(HealthCheck))
 @given(gaps_s=gaps, real=st.booleans(), rescan_s=st.sampled_from([1.0, 2.0, 30.0]))
 def test_any_gaps_of_up_to_four_seconds_make_one_scan(gaps_s: list[float], real: bool, rescan_s: float) -> None:  # noqa: FBT001 - hypothesis names it
     scan = (growing_tiff if real else growing_text)(tuple(range(1, len(gaps_s) + 2)))

@@ -16,7 +16,7 @@ import pytest
 
 from sheetwatch.domain import ConfigError, EnvironmentFault, Settings
 from sheetwatch.intake import folders
-from sheetwatch.intake.claim import Claimed, put_back, recover, take
+from sheetwatch.intake.claim import Claimed, put_back, recover, take_all
 from sheetwatch.intake.folders import Root, check_folders, make_folders
 from sheetwatch.intake.hints import Hints
 from sheetwatch.intake.listing import Seen, is_temporary, look
@@ -110,7 +110,7 @@ def file_in(folder: Path, name: str = "a.jpg") -> Seen:
 
 def test_taking_a_scan_moves_it(tmp_path: Path) -> None:
     seen, work = file_in(tmp_path / "inbox"), tmp_path / "work" / "1" / "scan.jpg"
-    assert take(seen, work)
+    assert take_all([(seen, work)]) != [None]
     assert work.read_bytes() == b"whole"
     assert not seen.path.exists()
 
@@ -118,7 +118,7 @@ def test_taking_a_scan_moves_it(tmp_path: Path) -> None:
 def test_a_scan_that_changed_since_it_was_opened_stays(tmp_path: Path) -> None:
     seen, work = file_in(tmp_path / "inbox"), tmp_path / "work" / "1" / "scan.jpg"
     seen.path.write_bytes(b"whole and more")
-    assert not take(seen, work)
+    assert take_all([(seen, work)]) == [None]
     assert seen.path.read_bytes() == b"whole and more"
     assert not work.exists()
 
@@ -134,7 +134,7 @@ def test_a_scan_that_changes_while_it_is_moved_goes_back(tmp_path: Path, monkeyp
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "rename", write_and_rename)
-        assert not take(seen, work)
+        assert take_all([(seen, work)]) == [None]
     assert seen.path.read_bytes().startswith(b"whole, later")
     assert not work.parent.exists()
 
@@ -163,7 +163,7 @@ def as_claimed(seen: Seen) -> Claimed:
 def test_between_file_systems_a_scan_is_copied(tmp_path: Path, share: Path) -> None:
     seen, work = file_in(share), tmp_path / "work" / "1" / "scan.jpg"
     claim = as_claimed(seen)
-    assert take(seen, work)
+    assert take_all([(seen, work)]) != [None]
     assert not seen.path.exists()
     assert work.read_bytes() == b"whole"
     seen.path.write_bytes(b"whole")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sheetwatch.intake.listing import Seen
@@ -31,7 +31,6 @@ looks = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(looks)
 def test_a_file_is_ready_exactly_when_it_was_the_same_for_the_settle_time(
     history: list[tuple[float, dict[str, tuple[int, int]]]],

@@ -12,7 +12,7 @@ import pytest
 from sheetwatch import files
 from sheetwatch.delivery import archive
 from sheetwatch.domain import LedgerError
-from sheetwatch.files import DurabilityError
+from sheetwatch.files import DurabilityError, Unsynced
 from sheetwatch.intake import claim
 from sheetwatch.service.attention import Attention, needs_a_person
 from sheetwatch.service.health import read_health
@@ -140,6 +140,27 @@ def test_a_failed_fsync_ends_the_process_and_the_next_start_mends(
     assert len(office.csv_lines()) == 1
 
 
+def test_a_failed_fsync_of_one_page_counts_before_what_became_of_the_others(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.drop("a.tif", sheet(doubt(1), doubt(2), doubt(3)))
+    read, faults = office.worker.read, [OSError(errno.ENOSPC, "full"), DurabilityError("fsync failed"), None]
+
+    def failing(task: PageTask) -> Future[PageOutcome]:
+        office.worker.fault = faults.pop(0)
+        return read(task)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(office.worker, "read", failing)
+        with pytest.raises(DurabilityError):
+            office.run_for(20)
+    assert not faults
+    assert not office.logged("page_read"), "its picture may be as little on the disk as the other one"
+    office.worker.fault = None
+    office.restart()
+    assert office.settle().review == 3
+
+
 def test_an_edited_csv_is_kept_aside_and_made_again(office: Office) -> None:
     office.drop("a.jpg", sheet(row(1)))
     office.settle()
@@ -248,10 +269,10 @@ def test_a_scan_that_cannot_be_archived_yet_keeps_its_name(office: Office, monke
     move_new = files.move_new
     contents = [sheet(row(1)), sheet(row(2))]
 
-    def refuse_large(source: Path, target: Path) -> None:
+    def refuse_large(source: Path, target: Path, later: Unsynced) -> None:
         if source.read_bytes() == contents[0]:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
-        move_new(source, target)
+        move_new(source, target, later)
 
     for folder, data in zip(("s1", "s2"), contents, strict=True):
         (office.inbox / folder).mkdir()
@@ -285,9 +306,9 @@ def test_a_copy_in_the_archive_is_not_made_twice(tmp_path: Path) -> None:
     for path in (work_file, target):
         path.parent.mkdir()
         path.write_text("scan")
-    assert archive.archive_scan(work_file, target)
+    assert archive.archive_scan(work_file, target, Unsynced())
     assert not work_file.exists()
-    assert archive.archive_scan(work_file, target), "it is there already"
+    assert archive.archive_scan(work_file, target, Unsynced()), "it is there already"
     assert [path.name for path in target.parent.iterdir()] == ["scan.txt"]
 
 

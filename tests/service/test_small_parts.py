@@ -10,14 +10,17 @@ import socket
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sheetwatch import files
 from sheetwatch.domain import EnvironmentFault, Log
 from sheetwatch.files import write_atomically
 from sheetwatch.service import lock, logs
+from sheetwatch.service.hands import Hands
 from sheetwatch.service.health import Faults, Health, HealthFile, health_of, read_health
 from sheetwatch.service.loop import Service
 from sheetwatch.service.notify import Notifier
@@ -60,6 +63,62 @@ def test_waking_after_the_end_is_harmless() -> None:
     wake = Wake()
     wake.close()
     wake.set()
+
+
+def test_the_loop_is_woken_when_few_pages_are_left_and_once_for_all_that_was_done() -> None:
+    woken: list[int] = []
+    pages = [Future[None]() for _ in range(20)]
+    hands = Hands(lambda: 2, lambda: woken.append(sum(page.done() for page in pages)))
+    for page in pages:
+        hands.give_page(page)
+    for page in pages[:16]:
+        page.set_result(None)
+    assert woken == [16], "four are left: one for each worker to go on with"
+    assert hands.should_be_filled()
+    hands.collecting()
+    assert not hands.should_be_filled()
+    pages[16].set_result(None)
+    assert hands.should_be_filled()
+
+
+def test_a_file_that_comes_alone_is_dealt_with_at_once() -> None:
+    woken: list[str] = []
+    hands, scan, page = Hands(lambda: 4, lambda: woken.append("")), Future[None](), Future[None]()
+    hands.give_scan(scan)
+    scan.set_result(None)
+    hands.give_page(page)
+    page.set_exception(OSError())
+    assert len(woken) == 2
+
+
+def test_the_workers_get_scans_for_their_next_pages_and_no_more() -> None:
+    hands = Hands(lambda: 2, lambda: None)
+    in_work = opening = 0
+    for _ in range(50):  # everything that was opened is claimed, and all but the last few pages were read
+        in_work, opening = min(in_work, 4) + opening, 0
+        opening = hands.scans_to_open(in_work=in_work, opening=opening)
+        assert in_work + opening <= hands.most_pages
+    assert (in_work, opening) == (12, 8)
+    assert hands.scans_to_open(in_work=500, opening=0) == 0, "a scan of many pages"
+
+
+def test_folders_are_fsynced_once_each_those_that_gained_a_name_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    inbox, work = tmp_path / "inbox", tmp_path / "work"
+    changed = files.Unsynced()
+    inbox.mkdir()
+    for name in ("a", "b"):
+        (inbox / name).write_text(name)
+        files.make_folder(work / name, changed)
+        files.rename(inbox / name, work / name / "scan", later=changed)
+    (work / "b" / "scan").unlink()
+    files.remove_tree(work / "b", changed)
+    monkeypatch.setattr(files, "fsync_folder", lambda folder: synced.append(folder.name))
+    changed.sync()
+    changed.sync()
+    assert synced == [tmp_path.name, "work", "a", "inbox"]
 
 
 def test_systemd_hears_what_changes(tmp_path: Path) -> None:
@@ -249,3 +308,13 @@ def test_without_systemd_python_lines_for_the_journal_carry_their_priority(
         logs.configure(Log()).warning("intake_paused", reason="disk full")
         out.seek(0)
         assert out.read() == '<4>event=intake_paused reason="disk full"\n'
+
+
+def test_a_listener_that_does_not_read_holds_up_nobody(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(str(tmp_path / "notify"))
+        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        began_s = time.monotonic()
+        for number in range(2000):  # the kernel keeps ten, or some hundred
+            notifier.status(f"{number} pages wait")
+        assert time.monotonic() - began_s < 10

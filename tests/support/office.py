@@ -36,7 +36,7 @@ from sheetwatch.ledger import Accounting, Ledger, accounting, owed
 from sheetwatch.service.loop import Service
 from sheetwatch.service.notify import Notifier
 from sheetwatch.service.site import LEDGER_NAME, Site
-from sheetwatch.worker import PageOutcome, PageTask, Probe, WorkerFailure
+from sheetwatch.worker import News, PageOutcome, PageTask, Probe, WorkerFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,6 +101,13 @@ class TextWorker:
 
     def reload(self) -> None:
         """Nothing to load."""
+
+    def check(self) -> None:
+        """Somebody is always there."""
+
+    def news(self) -> list[News]:
+        """Nothing happens."""
+        return []
 
     def expire(self, *, now_s: float) -> None:
         """Nothing is late."""

@@ -42,6 +42,15 @@ def run(pool: WorkerPool, function: Any, *args: Any, timeout_s: float = 30) -> A
     return pool._schedule(function, *args, timeout_s=timeout_s).result()
 
 
+def test_a_task_is_not_given_up_before_those_ahead_of_it_could_end(pool: WorkerPool) -> None:
+    tasks = [pool._schedule(poison.hang, timeout_s=0.5) for _ in range(4)]
+    ends_s = [pool._open[task] for task in tasks]
+    assert ends_s[3] - ends_s[0] >= 3 * 0.5
+    for task in tasks:
+        assert isinstance(task.exception(60), WorkerFailure)
+    assert run(pool, poison.eat, 10) == 10 << 20, "the next task is well"
+
+
 @pytest.mark.parametrize(
     ("function", "args", "timeout_s", "code"),
     [

@@ -29,7 +29,9 @@ _COMMANDS = {
     "notify": "tell people and Prometheus how the installation does",
     "review": "list, show, correct or discard the pages that need a person",
     "web": "serve the operator's pages: review, today, results",
-    "export": "write the accepted rows again, as CSV or XLSX",
+    "mirror": "look after the rows in a shared PostgreSQL",
+    "export": "write the accepted rows again, as CSV, XLSX or Parquet",
+    "worker": "read pages for the daemons of a Dask cluster, on this machine",
     "train": "train a model from a recipe",
     "evaluate": "measure a model on handwriting it never saw",
     "template": "draft, learn, import or show a template",
@@ -50,6 +52,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Errors are one line on stderr, without a traceback."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices; other cores have pages of their own
     # File names that are not UTF-8 reach us with surrogates; they must print as something, never end the program.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

@@ -69,6 +69,8 @@ def findings(config: Path | None) -> Iterator[Finding]:
     yield _model(settings)
     yield from _folders(settings)
     yield from _watching(settings)
+    yield from _cluster(settings)
+    yield from _database(settings)
 
 
 def _templates(settings: Settings) -> Iterator[Finding]:
@@ -165,6 +167,40 @@ def _watching(settings: Settings) -> Iterator[Finding]:
             hints.stop()
         detail = f"{inbox}: events arrive" if told else f"{inbox}: no event came; it is {every}"
         yield Finding(subject="watch", outcome="ok" if told else "note", detail=detail)
+
+
+def _cluster(settings: Settings) -> Iterator[Finding]:
+    """The workers of a cluster, if that is who reads; those of this machine were tried with templates and model."""
+    from sheetwatch.settings import scheduler_address  # noqa: PLC0415 - needed from here on
+    from sheetwatch.worker.choice import workers_of  # noqa: PLC0415
+
+    if scheduler_address(settings.workers) is None:
+        return
+    try:
+        workers = workers_of(settings)
+        try:
+            workers.start()
+            workers.check()
+            told = [news for news in workers.news() if news.mend]
+        finally:
+            workers.stop()
+    except SheetwatchError as error:
+        yield Finding(subject="workers", outcome="wrong", detail=str(error))
+        return
+    for news in told:
+        yield Finding(subject="workers", outcome="note", detail=f"{news.text}; {news.mend}")
+    yield Finding(subject="workers", outcome="ok", detail=f"{settings.workers}: pages are read there")
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    if settings.mirror.database is None:
+        return
+    from sheetwatch.service import shared  # noqa: PLC0415 - only where a database is configured
+
+    try:
+        yield Finding(subject="database", outcome="ok", detail=shared.check(settings.mirror))
+    except SheetwatchError as error:
+        yield Finding(subject="database", outcome="wrong", detail=str(error))
 
 
 def _nearest(folder: Path) -> Path:

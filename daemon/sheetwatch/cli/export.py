@@ -1,4 +1,4 @@
-"""`sheetwatch export`: write the rows of the ledger again, as CSV or XLSX."""
+"""`sheetwatch export`: write the rows of the ledger again, as CSV, XLSX or Parquet."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Describe the command line."""
     parser = subparsers.add_parser(
         "export",
-        help="write the accepted rows again, as CSV or XLSX",
+        help="write the accepted rows again, as CSV, XLSX or Parquet",
         description="csv: every rolling CSV, byte for byte as the daemon wrote it. xlsx: one workbook, one sheet per "
-        "template, numbers as numbers.",
+        "template, numbers as numbers. parquet: one table for each template, fields as text; needs pyarrow.",
     )
-    parser.add_argument("--format", choices=("csv", "xlsx"), default="csv")
+    parser.add_argument("--format", choices=("csv", "xlsx", "parquet"), default="csv")
     parser.add_argument("--template", metavar="NAME", help="only the rows of this template")
     parser.add_argument(
-        "--out", type=Path, metavar="PATH", help="folder for csv (sheetwatch-export), file for xlsx (sheetwatch.xlsx)"
+        "--out",
+        type=Path,
+        metavar="PATH",
+        help="folder for csv and parquet (sheetwatch-export), file for xlsx (sheetwatch.xlsx)",
     )
     parser.set_defaults(run=run)
 
@@ -34,9 +37,10 @@ def run(args: argparse.Namespace) -> int:
     from sheetwatch.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings(args.config)
-    out = args.out or Path("sheetwatch-export" if args.format == "csv" else "sheetwatch.xlsx")
+    out = args.out or Path("sheetwatch.xlsx" if args.format == "xlsx" else "sheetwatch-export")
     export.refuse_own_folders(out, settings)
-    write = export.write_csvs if args.format == "csv" else export.write_workbook
+    writers = {"csv": export.write_csvs, "xlsx": export.write_workbook, "parquet": export.write_parquets}
+    write = writers[args.format]
     with Ledger.open_for_reading(settings.state / LEDGER_NAME) as ledger, _Progress() as progress:
         done = write(rows_by_file(ledger, args.template), out, progress.advance)
     print(f"{done.rows} rows of {done.files} files written to {out}")

@@ -24,10 +24,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Run the daemon."""
     from sheetwatch.settings import load_settings  # noqa: PLC0415 - a command costs nothing until it runs
-    from sheetwatch.worker.pool import WorkerPool  # noqa: PLC0415
+    from sheetwatch.worker.choice import workers_of  # noqa: PLC0415
 
     settings = load_settings(args.config)
-    worker = WorkerPool(settings)
+    worker = workers_of(settings)
     worker.begin()  # model and templates are loaded while this process loads its own parts
     from sheetwatch.service.daemon import run_daemon  # noqa: PLC0415
 

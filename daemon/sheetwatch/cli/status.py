@@ -100,6 +100,7 @@ def _as_json(report: StatusReport) -> dict[str, Any]:
             "balanced": counts.balanced,
         },
         "inbox_files": report.inbox_files,
+        "database_waits": report.database_waits,
         "owed": {"claims": owed.claims, "rows": owed.rows, "reviews": owed.reviews, "archive": owed.archive},
         "last": [
             {
@@ -134,6 +135,8 @@ def _print(report: StatusReport) -> None:
         dropped = ", ".join(f"{count} {cause}" for cause, count in sorted(counts.dropped_by.items()))
         console.print(f"        dropped: {dropped}", markup=False)
     console.print(f"Queue:  {report.inbox_files} files in the inbox, {report.owed.rows} rows not yet in their CSV")
+    if report.database_waits is not None:
+        console.print(f"        {report.database_waits} rows not yet in the database", markup=False)
     for text in report.problems:
         console.print(f"Needs a person: {text}", style="red", markup=False)
     for text in report.notices:

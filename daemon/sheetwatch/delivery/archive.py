@@ -6,7 +6,7 @@ import filecmp
 import re
 from typing import TYPE_CHECKING
 
-from sheetwatch.files import free_names, fsync_folder, is_folder, is_taken, make_folder, move_new, remove
+from sheetwatch.files import Unsynced, free_names, fsync_folder, is_folder, is_taken, make_folder, move_new, remove
 from sheetwatch.names import safe_stem
 
 if TYPE_CHECKING:
@@ -33,20 +33,21 @@ def days_before(archive: Path, oldest: date) -> list[Path]:
     return [folder for folder in days if folder.name < oldest.isoformat()]
 
 
-def archive_scan(work_file: Path, target: Path) -> bool:
+def archive_scan(work_file: Path, target: Path, later: Unsynced) -> bool:
     """Move a scan to its place; after a crash, see that it got there. False when it lies in neither place.
 
-    Raises FileExistsError when something else lies there, OSError.
+    `later`: takes the folders to be fsynced before anything is announced. Raises FileExistsError when something else
+    lies there, OSError.
     """
     make_folder(target.parent)
     if not work_file.exists():
-        fsync_folder(target.parent)
+        later.gained(target.parent)
         return target.exists()
     if _is_copy(target, work_file):  # between file systems the crash came before the work file was removed
         fsync_folder(target.parent)
         remove(work_file)
     else:
-        move_new(work_file, target)
+        move_new(work_file, target, later)
     return True
 
 

@@ -109,8 +109,35 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mirror:
+    """The PostgreSQL that rows and corrections are mirrored to, and the table of it that this box writes.
+
+    `database`: what libpq takes as an address; it may hold a password, so no `repr` shows it. None: there is none.
+    `box`: this installation's name in the table. `schema`: where the table lies.
+    """
+
+    database: str | None = field(default=None, repr=False)
+    box: str = ""
+    schema: str = "sheetwatch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """`results` where it is more than a folder."""
+
+    folder: Path = Path("results")
+    database: str | None = field(default=None, repr=False)
+    box: str = ""
+    schema: str = "sheetwatch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The whole of sheetwatch.yaml."""
+    """The whole of sheetwatch.yaml. `results` and `mirror` stand there together, as `results`.
+
+    `workers`: who reads pages. "auto" and "local": processes of this machine, one for each core but one; a number: so
+    many; "dask://HOST:PORT": the workers of a Dask cluster.
+    """
 
     version: Literal[1] = 1
     inbox: tuple[Path, ...] = (Path("inbox"),)
@@ -125,10 +152,11 @@ class Settings:
     accept: Accept = field(default_factory=Accept)
     duplicates: Literal["review", "drop"] = "review"
     limits: Limits = field(default_factory=Limits)
-    workers: Literal["auto"] | int = "auto"
+    workers: int | str = "auto"
     rolling: Rolling = field(default_factory=Rolling)
     retention: Retention = field(default_factory=Retention)
     log: Log = field(default_factory=Log)
     web: Web = field(default_factory=Web)
     notices: Notices = field(default_factory=Notices)
     metrics: Metrics = field(default_factory=Metrics)
+    mirror: Mirror = field(default_factory=Mirror, metadata={"in_file": False})

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sheetwatch.files import (
+    Unsynced,
     copy_atomically,
     file_sha256,
     free_names,
@@ -27,6 +28,7 @@ from sheetwatch.files import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sheetwatch.intake.listing import Seen
@@ -46,19 +48,42 @@ class Claimed:
     sha256: str | None
 
 
-def take(seen: Seen, work_file: Path) -> os.stat_result | None:
-    """Move a scan to its work file. None, and the scan back in its place, when it changed in the last moment.
+def take_all(wanted: Sequence[tuple[Seen, Path]]) -> list[os.stat_result | PermissionError | None]:
+    """Move scans to their work files, and put that on the disk together.
 
-    Returns how the work file looks. Raises OSError; FileNotFoundError when the scan is gone.
+    Returns for each how its work file looks; None when the scan is gone, or changed in the last moment and is back in
+    its place; the error when it may not be moved. Raises OSError when a folder of ours fails.
     """
-    if not seen.is_same_file(os.stat(seen.path, follow_symlinks=False)):  # noqa: PTH116 - as scandir looked
+    changed = Unsynced()
+    for _, work_file in wanted:
+        make_folder(work_file.parent, changed)
+    changed.sync()
+    try:
+        return [_take(seen, work_file, changed) for seen, work_file in wanted]
+    finally:
+        changed.sync()
+
+
+def _take(seen: Seen, work_file: Path, changed: Unsynced) -> os.stat_result | PermissionError | None:
+    try:
+        if not seen.is_same_file(os.stat(seen.path, follow_symlinks=False)):  # noqa: PTH116 - as scandir looked
+            return None
+        return _move(seen, work_file, changed)
+    except FileNotFoundError:
         return None
-    make_folder(work_file.parent)
-    if not rename(seen.path, work_file):  # folders of one device can be mounts apart, as bound ones are
+    except PermissionError as error:
+        if os.fspath(error.filename) != str(seen.path):  # it is the state folder that refuses
+            raise
+        return error
+
+
+def _move(seen: Seen, work_file: Path, changed: Unsynced) -> os.stat_result | None:
+    if not rename(seen.path, work_file, later=changed):  # folders of one device can be mounts apart, as bound ones are
         return _take_copy(seen, work_file)
     status = work_file.stat()
     if seen.is_same_file(status):
         return status
+    changed.forget(work_file.parent)
     put_back(work_file, seen.path)
     return None
 

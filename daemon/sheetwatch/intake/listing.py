@@ -113,7 +113,7 @@ class _Walk:
     def _meet(self, entry: os.DirEntry[str], *, gives: bool, depth: int) -> None:
         """A folder is watched whatever its name promises; a file whose name says "not yet" waits for another name."""
         is_folder = entry.is_dir(follow_symlinks=False)
-        if not (_is_hidden(entry.name) if is_folder else is_temporary(entry.name)):
+        if not (is_hidden(entry.name) if is_folder else is_temporary(entry.name)):
             self._look_at(entry, gives=gives, depth=depth)
         elif _is_of_transfer(entry.name) and entry.is_file(follow_symlinks=False):
             self.listing.unfinished.append(_seen(entry))
@@ -157,10 +157,10 @@ def _why_not(path: Path, status: os.stat_result, is_ours: Callable[[str], bool],
 
 def is_temporary(name: str) -> bool:
     """Whether a name says "not yet": hidden, a lock, or a part of a transfer."""
-    return _is_hidden(name) or _is_of_transfer(name) or _suffix_of(name) in _LOCK_SUFFIXES
+    return is_hidden(name) or _is_of_transfer(name) or _suffix_of(name) in _LOCK_SUFFIXES
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
     """Whether a name belongs to the system, or to us: nobody expects it to be read."""
     return name.startswith((".", TEMPORARY_PREFIX)) or name.lower() in _SYSTEM_NAMES
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import select
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +15,8 @@ _SILENT = {
     "orangefs", "prl_fs", "smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs",
 }  # fmt: skip
 _OCTAL = re.compile(r"\\([0-7]{3})")
+_TABLE = "/proc/self/mountinfo"
+_READ_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,17 +47,18 @@ class Place:
 
 
 def mount_of(folder: Path, table: str | None = None) -> Mount:
-    """The mount on which a folder lies. `table`: what /proc/self/mountinfo says, read now when None."""
+    """The mount on which a folder lies. `table`: what /proc/self/mountinfo says; None: what it says now."""
     real = folder.resolve()  # first: on its way it may have something mounted
     return mount_by_name(real, table)
 
 
 def mount_by_name(folder: Path, table: str | None = None) -> Mount:
     """The mount on which an absolute path lies that leads through no link. The folder itself is not touched."""
-    best = Mount(point=Path("/"), kind="unknown")
+    best, parts = Mount(point=Path("/"), kind="unknown"), folder.parts
     for mount in _parse(table):
+        point = mount.point.parts
         # A later line covers an earlier one on the same point.
-        if folder.is_relative_to(mount.point) and len(mount.point.parts) >= len(best.point.parts):
+        if parts[: len(point)] == point and len(point) >= len(best.point.parts):
             best = mount
     return best
 
@@ -65,16 +71,56 @@ def places_of(folder: Path, table: str | None = None) -> list[Place]:
     return [own, *(Place(device=other.device, path=other.root) for other in below)]
 
 
-def _parse(table: str | None) -> list[Mount]:
-    text = table if table is not None else Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
+def _parse(table: str | None) -> tuple[Mount, ...]:
+    return _kernel.mounts() if table is None else _mounts_in(table)
+
+
+def _mounts_in(table: str) -> tuple[Mount, ...]:
     mounts = []
-    for line in text.split("\n"):
+    for line in table.split("\n"):
         left, _, right = line.partition(" - ")
         fields = left.split(" ")
         if len(fields) > 4 and right:
             root, point = Path(_unescape(fields[3])), Path(_unescape(fields[4]))
             mounts.append(Mount(point=point, kind=right.split(" ")[0], device=fields[2], root=root))
-    return mounts
+    return tuple(mounts)
+
+
+class _KernelTable:
+    """The mounts of now, read again only when the kernel says that they changed: proc(5), on polling mountinfo.
+
+    Every stage asks for them before it writes, several times for each sheet.
+    """
+
+    def __init__(self) -> None:
+        self._one_at_a_time = threading.Lock()
+        self._descriptor = -1
+        self._mounts: tuple[Mount, ...] = ()
+
+    def mounts(self) -> tuple[Mount, ...]:
+        """As the table says. Raises OSError."""
+        with self._one_at_a_time:
+            if self._descriptor < 0:
+                self._descriptor = os.open(_TABLE, os.O_RDONLY | os.O_CLOEXEC)
+                self._mounts = ()
+            if not self._mounts or self._has_changed():
+                self._mounts = ()  # a table that cannot be read now is read the next time
+                self._mounts = _mounts_in(self._read())
+            return self._mounts
+
+    def _has_changed(self) -> bool:
+        """Whether the kernel has told of a change since it was asked last: before the table is read, not after."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLPRI)
+        return bool(poll.poll(0))
+
+    def _read(self) -> str:
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        blocks = iter(lambda: os.read(self._descriptor, _READ_BYTES), b"")
+        return b"".join(blocks).decode("utf-8", "surrogateescape")
+
+
+_kernel = _KernelTable()
 
 
 def _unescape(text: str) -> str:

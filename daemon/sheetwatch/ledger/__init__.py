@@ -33,6 +33,8 @@ that the first of two operators wins. One made on the operator's pages is held f
 decided, until it is carried out or undone. A row that is corrected later keeps beside its new line the one that stands
 in its CSV (`rows.written`) until the file says the same. A page moved back into inbox/ comes as a scan with
 `returns_page`: it counts no page, and puts its page from review back to work, to be read from the new file.
+
+Where rows go to a shared database as well, `mirror` knows which of them it lacks.
 """
 
 from sheetwatch.ledger.queries import accounting, all_sheets, last_sheets, open_reviews, owed, rows_by_file

@@ -103,15 +103,8 @@ class Ledger:
 
         A DurabilityError alone leaves it open which of the two; the process ends, and the next one looks.
         """
-        with self._noting_faults(), translated(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._noting_faults(), translated(self.path), all_or_nothing(self._connection):
+            yield self._connection
         self._commits_to_fold += 1
         self._fold_after_commit()
 
@@ -175,6 +168,19 @@ def require(path: Path) -> None:
         raise LedgerError(
             f"{path}: there is no ledger yet; start the daemon once (sheetwatch run), or mount the disk that holds it"
         )
+
+
+@contextlib.contextmanager
+def all_or_nothing(connection: sqlite3.Connection) -> Iterator[None]:
+    """One transaction: committed when the block has ended, undone when it raises."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
 
 
 @contextlib.contextmanager

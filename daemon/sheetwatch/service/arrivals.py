@@ -13,7 +13,7 @@ from sheetwatch.intake.tracker import Tracker
 from sheetwatch.intake.writers import Writers
 from sheetwatch.ledger import reviews
 from sheetwatch.names import plain_text
-from sheetwatch.service.claims import Claims, ScanRefusedError
+from sheetwatch.service.claims import Claims, Taken, batches
 from sheetwatch.worker import PageWorker, Probe, WorkerFailure
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from sheetwatch.service.hands import Hands
     from sheetwatch.service.site import Site
 
 # A step of the loop stays short, however many files were given up at the same time.
@@ -32,12 +33,10 @@ _SOON_S = 10.0
 class Arrivals:
     """The inboxes of a site."""
 
-    def __init__(
-        self, site: Site, worker: PageWorker, wake: Callable[[], None], entering: Callable[[Path], object]
-    ) -> None:
+    def __init__(self, site: Site, worker: PageWorker, hands: Hands, entering: Callable[[Path], object]) -> None:
         self._site = site
         self._worker = worker
-        self._wake = wake
+        self._hands = hands
         self._entering = entering
         watch = site.settings.watch
         self._roots = [Root.of("inbox", inbox) for inbox in site.settings.inbox]
@@ -49,6 +48,7 @@ class Arrivals:
         self._queue: deque[Seen] = deque()
         self._given_up: deque[Seen] = deque()
         self._probes: dict[Seen, Future[Probe]] = {}
+        self._whole: dict[Seen, Probe] = {}
         self._incomplete: dict[Seen, Probe] = {}
         self._failed_once: set[Seen] = set()
         self._left_alone: dict[Path, LeftAlone] = {}
@@ -63,6 +63,11 @@ class Arrivals:
     def waiting(self) -> int:
         """How many files wait in the inboxes."""
         return self._tracker.waiting
+
+    @property
+    def ready(self) -> int:
+        """How many files have settled and wait to be opened."""
+        return len(self._queue)
 
     @property
     def giving_up(self) -> bool:
@@ -108,6 +113,7 @@ class Arrivals:
 
     def _forget_gone(self) -> None:
         """What is known of files that have left the inboxes, or were written to since."""
+        self._whole = {seen: probe for seen, probe in self._whole.items() if self._tracker.is_current(seen)}
         self._incomplete = {seen: probe for seen, probe in self._incomplete.items() if self._tracker.is_current(seen)}
         self._failed_once = {seen for seen in self._failed_once if self._tracker.is_current(seen)}
         self._writers.forget_gone(self._tracker.is_current)
@@ -144,7 +150,7 @@ class Arrivals:
                 future = self._worker.probe(seen.path)  # may fail: then the scan stays in the queue
                 self._tracker.probing(seen)
                 self._probes[seen] = future
-                future.add_done_callback(lambda _: self._wake())
+                self._hands.give_scan(future)
             self._queue.popleft()
 
     def _is_still_open(self, seen: Seen) -> bool:
@@ -164,41 +170,53 @@ class Arrivals:
         """
         opened = [seen for seen, future in self._probes.items() if future.done()]
         for seen in opened:
-            future = self._probes.pop(seen)
-            try:
-                self._judge(seen, future)
-            except (SheetwatchError, OSError):
-                self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
-                raise
-            except Exception:  # one scan that we have a bug for must not end the daemon again and again
-                self._tracker.set_aside(seen, now_s=self._site.clock.monotonic_s())
-                self._site.log.exception("program_fault", path=plain_text(str(seen.path)))
+            if probe := self._judge(seen, self._probes.pop(seen)):
+                self._whole[seen] = probe
         given_up = [self._given_up.popleft() for _ in range(min(len(self._given_up), _GIVEN_UP_AT_ONCE))]
-        for seen in given_up:
-            if self._tracker.is_current(seen):
-                self._claim(seen, self._incomplete[seen])
+        self._whole |= {seen: self._incomplete[seen] for seen in given_up if self._tracker.is_current(seen)}
+        self._claim_whole()
         return bool(opened or given_up) or not self.waiting
 
-    def _judge(self, seen: Seen, future: Future[Probe]) -> None:
+    def _claim_whole(self) -> None:
+        for batch in batches(self._whole.items()):
+            for seen, _ in batch:
+                del self._whole[seen]
+            closed = [(seen, probe) for seen, probe in batch if not self._is_still_open(seen)]
+            if closed:
+                self._claim(closed)
+
+    def _judge(self, seen: Seen, future: Future[Probe]) -> Probe | None:
+        """What a scan is that can be claimed; None for one that waits."""
+        try:
+            return self._told_of(seen, future)
+        except (SheetwatchError, OSError):
+            self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
+            raise
+        except Exception:  # one scan that we have a bug for must not end the daemon again and again
+            self._site.log.exception("program_fault", path=plain_text(str(seen.path)))
+            self._tracker.set_aside(seen, now_s=self._site.clock.monotonic_s())
+            return None
+
+    def _told_of(self, seen: Seen, future: Future[Probe]) -> Probe | None:
         try:
             probe = future.result()
         except FileNotFoundError:
             self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
-            return
+            return None
         except OSError as error:
             self._leave_alone(seen, error)
-            return
+            return None
         except WorkerFailure as failure:
             if seen not in self._failed_once:
                 self._try_once_more(seen, failure)
-                return
+                return None
             probe = Probe(page_count=1, sha256=None, problem=failure.reason)
         if not self._tracker.is_current(seen):
-            return
+            return None
         if probe.problem and probe.problem.code is ReasonCode.INCOMPLETE_FILE:
             self._wait_for_more(seen, probe, probe.problem.detail)
-        else:
-            self._claim(seen, probe)
+            return None
+        return probe
 
     def _wait_for_more(self, seen: Seen, probe: Probe, why: str) -> None:
         self._incomplete[seen] = probe
@@ -210,19 +228,36 @@ class Arrivals:
         self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
         self._site.log.warning("worker_failed", path=plain_text(str(seen.path)), reason=failure.detail)
 
-    def _claim(self, seen: Seen, probe: Probe) -> None:
-        if self._is_still_open(seen):
-            return
+    def _claim(self, batch: list[tuple[Seen, Probe]]) -> None:
+        """Claim scans together; each alone after a fault of the program, to find the one that it happens with."""
         try:
-            taken = self._claims.take(seen, probe)
-        except ScanRefusedError as refusal:
-            self._leave_alone(seen, refusal.cause)
+            results = self._claims.take(batch)
+        except (SheetwatchError, OSError):
+            for seen, _ in batch:
+                self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
+            raise
+        except Exception:  # as above
+            if len(batch) > 1:
+                self._claims.finish_open()
+                for one in batch:
+                    self._claim([one])
+                return
+            seen = batch[0][0]
+            self._site.log.exception("program_fault", path=plain_text(str(seen.path)))
+            self._tracker.set_aside(seen, now_s=self._site.clock.monotonic_s())
             return
-        if taken:
-            self._tracker.taken(seen)
-            self._failed_once.discard(seen)
-        else:
-            self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
+        for (seen, _), result in zip(batch, results, strict=True):
+            self._note(seen, result)
+
+    def _note(self, seen: Seen, result: Taken | PermissionError) -> None:
+        match result:
+            case Taken.OURS:
+                self._tracker.taken(seen)
+                self._failed_once.discard(seen)
+            case Taken.NOT_AS_SEEN:
+                self._tracker.again(seen, now_s=self._site.clock.monotonic_s())
+            case PermissionError():
+                self._leave_alone(seen, result)
 
     def _leave_alone(self, seen: Seen, error: OSError) -> None:
         """One file that the system refuses keeps nobody waiting; an inbox that it refuses is a fault.

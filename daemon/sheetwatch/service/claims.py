@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,8 @@ from sheetwatch.names import plain_text, safe_suffix
 from sheetwatch.service.site import PROGRAM, Site
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import os
+    from collections.abc import Iterable, Sequence
 
     from sheetwatch.intake.folders import Root
     from sheetwatch.intake.listing import Seen
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
     from sheetwatch.worker import Probe
 
 
-class ScanRefusedError(Exception):
-    """The system does not let a scan be taken out of its inbox; nothing of the claim is left."""
+class Taken(Enum):
+    """What became of a claim."""
 
-    def __init__(self, cause: PermissionError) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
+    OURS = auto()
+    NOT_AS_SEEN = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,27 +48,28 @@ class Claims:
         self._site = site
         self._inboxes = inboxes
 
-    def take(self, seen: Seen, probe: Probe) -> bool:
-        """Claim a scan that was opened. Returns whether it was still as it was seen; else nothing of the claim is left.
+    def take(self, opened: Sequence[tuple[Seen, Probe]]) -> list[Taken | PermissionError]:
+        """Claim scans that were opened, which differ in content and stem: of two that do not, one must be known first.
 
-        Raises ScanRefusedError when it may not be moved; OSError and LedgerError leave a claim for `finish_open`.
+        Returns for each whether it was still as it was seen, or why the system does not let it be taken out of its
+        inbox; nothing is then left of the claim. Raises OSError and LedgerError, which leave claims for `finish_open`.
         """
         with self._site.ledger.transaction() as tx:
-            claim = scans.begin_claim(tx, self._new_scan(tx, seen, probe))
-        try:
-            taken = moves.take(seen, self._site.work_file(claim.scan_id, claim.suffix))
-        except PermissionError as error:
-            if os.fspath(error.filename) != str(seen.path):  # it is the state folder that refuses
-                raise
-            self.finish_open()
-            raise ScanRefusedError(error) from error
-        except FileNotFoundError:
-            taken = None
-        if taken is None:
-            self.finish_open()  # finds it in the inbox, and cancels
-            return False
-        self._finish(claim, taken)
-        return True
+            claims = [scans.begin_claim(tx, self._new_scan(tx, seen, probe)) for seen, probe in opened]
+        work_files = [self._site.work_file(claim.scan_id, claim.suffix) for claim in claims]
+        found = moves.take_all([(seen, file) for (seen, _), file in zip(opened, work_files, strict=True)])
+        results: list[Taken | PermissionError] = []
+        ours: list[tuple[Claim, os.stat_result]] = []
+        for claim, status in zip(claims, found, strict=True):
+            if status is None or isinstance(status, PermissionError):
+                results.append(status or Taken.NOT_AS_SEEN)
+            else:
+                results.append(Taken.OURS)
+                ours.append((claim, status))
+        self._finish(ours)
+        if len(ours) < len(claims):
+            self.finish_open()  # finds the others in the inbox, and cancels
+        return results
 
     def finish_open(self) -> None:
         """Finish, or undo, the claims that a crash or a fault left open."""
@@ -79,7 +80,7 @@ class Claims:
             if work_file.exists() and self._is_away(claim.source):
                 continue  # nobody can know yet whether a copied scan lies there still, to come in a second time
             if found := moves.recover(_as_claimed(claim), work_file):
-                self._finish(claim, found)
+                self._finish([(claim, found)])
             else:
                 with self._site.ledger.transaction() as tx:
                     scans.cancel_claim(tx, claim.scan)
@@ -94,12 +95,14 @@ class Claims:
             return True
         return False
 
-    def _finish(self, claim: Claim, taken: os.stat_result) -> None:
+    def _finish(self, ours: Sequence[tuple[Claim, os.stat_result]]) -> None:
+        drop_duplicates = self._site.settings.duplicates == "drop"
         with self._site.ledger.transaction() as tx:
-            drop_duplicates = self._site.settings.duplicates == "drop"
-            at, mtime_ns = self._site.clock.now(), written_ns(taken)
-            scans.finish_claim(tx, claim.scan, mtime_ns=mtime_ns, drop_duplicates=drop_duplicates, at=at)
-        self._site.log.info("scan_claimed", scan_id=claim.scan_id, source=plain_text(str(claim.source)))
+            for claim, taken in ours:
+                at, mtime_ns = self._site.clock.now(), written_ns(taken)
+                scans.finish_claim(tx, claim.scan, mtime_ns=mtime_ns, drop_duplicates=drop_duplicates, at=at)
+        for claim, _ in ours:
+            self._site.log.info("scan_claimed", scan_id=claim.scan_id, source=plain_text(str(claim.source)))
 
     def _new_scan(self, tx: Transaction, seen: Seen, probe: Probe) -> NewScan:
         name = seen.path.name
@@ -138,6 +141,20 @@ class Claims:
             if review.page_name and not (self._site.settings.review / review.page_name).exists():
                 return review
         return None
+
+
+def batches(opened: Iterable[tuple[Seen, Probe]]) -> list[list[tuple[Seen, Probe]]]:
+    """Scans in groups that can be claimed together, in their order."""
+    groups: list[list[tuple[Seen, Probe]]] = []
+    known: set[str] = set()
+    for seen, probe in opened:
+        own = {f"stem {_stem(seen.path.name)}", *([f"content {probe.sha256}"] if probe.sha256 else [])}
+        if known & own or not groups:
+            groups.append([])
+            known = set()
+        groups[-1].append((seen, probe))
+        known |= own
+    return groups
 
 
 def _as_claimed(claim: Claim) -> moves.Claimed:

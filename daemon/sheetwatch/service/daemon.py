@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from sheetwatch.delivery import postgres
 from sheetwatch.intake import reach
 from sheetwatch.intake.folders import check_folders, make_folders, named_folders
 from sheetwatch.service import lock, neighbours
@@ -32,6 +33,8 @@ def run_daemon(settings: Settings, worker: PageWorker, *, once: bool = False) ->
         check_folders(settings)
         neighbours.check(settings)
         make_folders(settings)
+        if settings.mirror.database:
+            postgres.require(settings.mirror.database)
         log, notifier = configure(settings.log), Notifier()
         stack.enter_context(lock.held(settings.state))
         stack.enter_context(neighbours.kept_out(settings))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, TypeVar
 from sheetwatch.delivery import archive, review_folder, rolling
 from sheetwatch.delivery.answers import answer_sheet, doubtful_fields
 from sheetwatch.delivery.words import ReviewNote, review_text
-from sheetwatch.files import make_folder, remove_folder, written_ns
+from sheetwatch.files import remove_folder
 from sheetwatch.intake.folders import Root
 from sheetwatch.ledger import CsvFile, OpenReview, retention, reviews, rows, scans
 from sheetwatch.service import decisions, late_answers
+from sheetwatch.service.archiving import Archiving
 from sheetwatch.service.clock import local_day
 from sheetwatch.service.site import PROGRAM, Site
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from sheetwatch.ledger.records import ReviewFiles, SettledScan
+    from sheetwatch.ledger.records import ReviewFiles
 
 T = TypeVar("T")
 _REVIEWS_AT_ONCE = 20
@@ -39,11 +40,11 @@ class Deliveries:
         """`notice`: told what is good to know; `problem`: told what needs a person."""
         self._site = site
         self._notice = notice
-        self._problem = problem
         settings = site.settings
         self._results = Root.of("results", settings.results)
         self._review = Root.of("review", settings.review)
         self._archive = Root.of("archive", settings.archive)
+        self._archiving = Archiving(site, problem)
 
     def everything(self) -> None:
         """All that is owed, or due, but for corrections."""
@@ -205,62 +206,8 @@ class Deliveries:
             settled = scans.settled_scans(tx)
         if settled:
             self._archive.check()
-            each(settled, self._archive_scan)
+            self._archiving.put_away(settled)
         return bool(settled)
-
-    def _archive_scan(self, scan: SettledScan) -> None:
-        work_file = self._site.work_file(scan.scan_id, scan.suffix)
-        changed = _is_changed(work_file, scan)
-        archived_as = self._archive_name(scan) if scan.keep or changed else None
-        if changed:
-            self._report_changed(scan, archived_as)
-        if archived_as:
-            archived_as = self._put_into_archive(scan, work_file, archived_as)
-        remove_folder(work_file.parent)
-        with self._site.ledger.transaction() as tx:
-            scans.archived(tx, scan.scan)
-        self._site.log.info("scan_archived", scan_id=scan.scan_id, name=archived_as)
-
-    def _archive_name(self, scan: SettledScan) -> str:
-        """Where the scan goes: chosen once, written down before it goes there."""
-        return scan.archived_as or self._choose_archive_name(scan)
-
-    def _choose_archive_name(self, scan: SettledScan) -> str:
-        root, day = self._site.settings.archive, local_day(self._site.clock.now())
-        make_folder(root / day.isoformat())
-        with self._site.ledger.transaction() as tx:
-            is_promised = partial(scans.is_archive_name, tx)
-            archived_as = archive.choose_name(root, day, scan.name, scan.suffix, is_promised)
-            scans.choose_archive_name(tx, scan.scan, archived_as)
-        return archived_as
-
-    def _report_missing(self, scan: SettledScan) -> None:
-        """Its rows stand, and nothing is left to compare them with."""
-        self._site.log.error("scan_missing", scan_id=scan.scan_id, reason="it is neither in work nor in the archive")
-        self._problem(
-            f"{scan.name} ({scan.scan_id}) was read, and is neither in work nor in the archive; somebody removed it: "
-            "put it into the archive again from the scanner or a backup"
-        )
-
-    def _put_into_archive(self, scan: SettledScan, work_file: Path, archived_as: str) -> str:
-        """Move the scan; where somebody put something in its place, take another one. Returns its name."""
-        root = self._site.settings.archive
-        try:
-            is_there = archive.archive_scan(work_file, root / archived_as)
-        except FileExistsError:
-            archived_as = self._choose_archive_name(scan)
-            is_there = archive.archive_scan(work_file, root / archived_as)
-        if not is_there:
-            self._report_missing(scan)
-        return archived_as
-
-    def _report_changed(self, scan: SettledScan, archived_as: str | None) -> None:
-        """A scanner, or a copy, went on writing into a scan that was ours: perhaps pages came that nobody read."""
-        self._site.log.error("scan_changed", scan_id=scan.scan_id, name=archived_as)
-        self._problem(
-            f"{scan.name} was written to after it was taken up (raise watch.settle_s); compare archive/{archived_as} "
-            "with its rows, and put it into the inbox again if pages are missing"
-        )
 
     def forget_old(self) -> None:
         """Remove archive days, and ledger entries, that the settings no longer keep."""
@@ -281,15 +228,6 @@ class Deliveries:
 
 def _run(action: Callable[[], None]) -> None:
     action()
-
-
-def _is_changed(work_file: Path, scan: SettledScan) -> bool:
-    """Whether a scan in work is another one than was opened and counted."""
-    try:
-        status = work_file.stat()
-    except FileNotFoundError:
-        return False
-    return (status.st_size, written_ns(status)) != (scan.size_bytes, scan.mtime_ns)
 
 
 def page_file_name(review: OpenReview) -> str:

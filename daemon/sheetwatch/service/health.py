@@ -126,12 +126,16 @@ def _in_words(error: EnvironmentFault | OSError) -> str:
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What the daemon says of itself to `sheetwatch status`. `polls`: whether it looks into folders unasked."""
+    """What the daemon says of itself to `sheetwatch status`. `polls`: whether it looks into folders unasked.
+
+    `database`: why rows do not reach the shared database, which pauses nothing.
+    """
 
     pid: int
     state: str
     since: str
     polls: bool | None = None
+    database: str | None = None
     faults: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
@@ -143,6 +147,7 @@ def health_of(
     notices: tuple[str, ...] = (),
     *,
     polls: bool | None = None,
+    database: str | None = None,
 ) -> Health:
     """What this process says of itself."""
     return Health(
@@ -154,6 +159,7 @@ def health_of(
         ),
         notices=notices,
         polls=polls,
+        database=database,
     )
 
 
@@ -183,7 +189,10 @@ def _fitting(health: Health) -> bytes:
     while len(data) > _HEALTH_BYTES and longest:
         longest //= 2
         faults, notices = ([_cut(text, longest) for text in texts] for texts in (health.faults, health.notices))
-        data = msgspec.json.encode(msgspec.structs.replace(health, faults=tuple(faults), notices=tuple(notices)))
+        database = None if health.database is None else _cut(health.database, longest)
+        data = msgspec.json.encode(
+            msgspec.structs.replace(health, faults=tuple(faults), notices=tuple(notices), database=database)
+        )
     return data
 
 

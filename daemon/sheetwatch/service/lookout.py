@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 # A burst of events costs one look.
 _LEAST_BETWEEN_LOOKS_S = 0.25
-# Looking through thousands of files takes a while: so many times as long is left for reading them.
+# Looking through thousands of files takes a while: so many times as long is left for reading them. Where files wait to
+# be read anyway, nobody waits for what a look would find.
 _REST_PER_LOOK = 4.0
+_REST_WHILE_FILES_WAIT = 30.0
 
 
 class Lookout:
@@ -92,11 +94,12 @@ class Lookout:
                 mend="raise fs.inotify.max_user_watches or fs.inotify.max_user_instances",
             )
 
-    def end_look(self) -> None:
+    def end_look(self, *, files_wait: bool) -> None:
         """Note how long the look took: the more it had to look at, the longer until the next one."""
         now_s = self._site.clock.monotonic_s()
         took_s = now_s - (self._looked_s or now_s)
-        rest_s = min(_REST_PER_LOOK * took_s, self._site.settings.watch.rescan_s)
+        rest = _REST_WHILE_FILES_WAIT if files_wait else _REST_PER_LOOK
+        rest_s = min(rest * took_s, self._site.settings.watch.rescan_s)
         self._rests_until_s = now_s + max(rest_s, _LEAST_BETWEEN_LOOKS_S)
 
     def stop(self) -> None:

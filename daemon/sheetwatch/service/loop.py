@@ -14,8 +14,10 @@ from sheetwatch.service.arrivals import Arrivals
 from sheetwatch.service.clock import local_day
 from sheetwatch.service.deliveries import Deliveries
 from sheetwatch.service.forms import Forms
+from sheetwatch.service.hands import Hands
 from sheetwatch.service.health import Faults
 from sheetwatch.service.lookout import Lookout
+from sheetwatch.service.mirror import Mirror, switch_off
 from sheetwatch.service.notify import Notifier
 from sheetwatch.service.reading import Reading
 from sheetwatch.service.recovery import clean_up
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 # Decisions of the terminal are seen within this time; an idle step reads a few pages of the ledger and writes nothing.
 _LEDGER_POLL_S = 1.0
 _STOP_WITHIN_S = 20.0
-# Stages whose faults are told, but stop no scan: one inbox of several, and the removal of what is old.
-_GATES_NOTHING = frozenset({"inbox", "retention"})
+# Stages whose faults are told, but stop no scan: one inbox of several, the removal of what is old, the shared database.
+_GATES_NOTHING = frozenset({"inbox", "retention", "database"})
 
 
 class Service:
@@ -49,9 +51,11 @@ class Service:
         self._state = Root.of("state", site.settings.state)
         self.faults = Faults(site.clock, site.log)
         self._lookout = Lookout(site)
-        self._voice = Voice(site, self.faults, notifier or Notifier(), self._lookout)
-        self.arrivals = Arrivals(site, worker, self._wake.set, self._lookout.watch)
-        self.reading = Reading(site, worker, self._wake.set)
+        self._voice = Voice(site, self.faults, notifier or Notifier(), self._lookout, lambda: self.mirror_trouble)
+        self.mirror = Mirror(site, self._wake.set, self._voice.problem) if site.settings.mirror.database else None
+        self._hands = Hands(lambda: worker.count, self._wake.set)
+        self.arrivals = Arrivals(site, worker, self._hands, self._lookout.watch)
+        self.reading = Reading(site, worker, self._hands)
         self.deliveries = Deliveries(site, self._voice.notice, self._voice.problem)
         self.answers = Answers(site)
         self.forms = Forms(site, worker, self._voice.notice)
@@ -62,6 +66,8 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self._lookout.stop()
+        if self.mirror:
+            self.mirror.stop()
         self._worker.stop()
         self._wake.close()
 
@@ -85,6 +91,8 @@ class Service:
                 self._sleep()
             self._finish()
         self._site.log.info("stopped")
+        if once and (trouble := self.mirror_trouble):
+            raise EnvironmentFault(trouble)
 
     def _turn(self) -> None:
         """A step, once what a killed process left half done is mended."""
@@ -97,6 +105,8 @@ class Service:
 
     def _clean_up(self) -> None:
         clean_up(self._site)
+        if self.mirror is None:
+            switch_off(self._site.ledger)
         self._is_clean = True
 
     def step(self) -> None:
@@ -105,8 +115,12 @@ class Service:
         self.faults.begin_step()
         attempt("state", self._finish_claims)
         self._worker.expire(now_s=self._site.clock.monotonic_s())
+        self._hands.collecting()
+        attempt("workers", self._ask_workers)
         attempt("reading", self.reading.collect)
         self._deliver()
+        if self.mirror:
+            attempt("database", self.mirror.step)
         if self._site.clock.monotonic_s() >= self._next_look_s():
             self._look()
         if not self.faults.is_pausing(but=_GATES_NOTHING):
@@ -119,6 +133,15 @@ class Service:
         self._site.ledger.check_in_place()
         self.arrivals.finish_claims()
         self._site.ledger.fold_when_due()
+
+    def _ask_workers(self) -> None:
+        for news in self._worker.news():
+            if news.mend is None:
+                self._site.log.info("workers", what=news.text)
+            else:
+                self._site.log.warning("workers", what=news.text, mend=news.mend)
+                self._voice.notice(f"{news.text}; {news.mend}")
+        self._worker.check()
 
     def _next_look_s(self) -> float:
         due = [self.arrivals.next_due_s(), self.answers.next_due_s(), self.faults.next_due_s()]
@@ -133,7 +156,7 @@ class Service:
         self.faults.attempt("inbox", self.arrivals.look)
         if not self.faults.current and not self.arrivals.waiting:
             self.faults.attempt("review", self.answers.put_back_missing)
-        self._lookout.end_look()
+        self._lookout.end_look(files_wait=self.arrivals.ready > 0)
         if local_day(self._site.clock.now()) != self._forgot_on and not self.faults.is_failing(but={"retention"}):
             self.faults.attempt("retention", self._forget_old)
 
@@ -148,24 +171,30 @@ class Service:
         self.answers.take()
 
     def _hand_out(self) -> bool:
-        """Keep the workers busy, and little more than that: what waits is safest in the inbox."""
+        """Keep the workers busy until the next step, and little more than that: what waits is safest in the inbox."""
         self.forms.look()
         if self.forms.changed:
             if self.reading.in_flight or self.arrivals.probing:
                 return False  # what was begun ends with the forms that it was begun with
             self.forms.load()
-        most = self._worker.count + 1
-        slots = self.reading.submit(most - self.reading.in_flight - self.arrivals.probing)
-        in_work = self._in_work()
-        intake_is_open = not self.faults.is_failing(but=_GATES_NOTHING) or not in_work
-        if slots > 0 and in_work < 2 * most and intake_is_open:
-            self.arrivals.open_next(self.arrivals.probing + slots)
+        pages = self.reading.next_pages(self._hands.most_pages)
+        if not self.reading.is_careful:
+            self._open_scans()
+        self.reading.hand_over(pages)
         return False
+
+    def _open_scans(self) -> None:
+        in_work, opening = self._in_work(), self.arrivals.probing
+        if not in_work or not self.faults.is_failing(but=_GATES_NOTHING):
+            self.arrivals.open_next(opening + self._hands.scans_to_open(in_work=in_work, opening=opening))
 
     def _sleep(self) -> None:
         now_s = self._site.clock.monotonic_s()
         due_s = self._next_look_s() if self._is_clean else self.faults.next_due_s() or now_s
         pause_s = min(_LEDGER_POLL_S, self._voice.speaks_every_s, due_s - now_s)
+        self._wake.forget()
+        if self._stopping or self._hands.should_be_filled():
+            return
         if self._wake.wait(max(0.0, pause_s), self._lookout.listens_to):
             self._lookout.hint()
 
@@ -175,7 +204,14 @@ class Service:
             return False
         if self.arrivals.settling or self.arrivals.giving_up or self.answers.settling:
             return False
-        return not self._in_work() and owed(self._site.ledger).nothing
+        if self._in_work() or not owed(self._site.ledger).nothing:
+            return False
+        return self.mirror is None or self.mirror.is_done()
+
+    @property
+    def mirror_trouble(self) -> str | None:
+        """Why rows do not reach the shared database, in words; it stops nothing else."""
+        return self.mirror.trouble if self.mirror else None
 
     def _in_work(self) -> int:
         with self._site.ledger.reading() as tx:
@@ -186,12 +222,15 @@ class Service:
         self._voice.stopping()
         deadline_s = self._site.clock.monotonic_s() + _STOP_WITHIN_S
         while self.reading.in_flight and self._site.clock.monotonic_s() < deadline_s:
-            self._wake.wait(deadline_s - self._site.clock.monotonic_s())
+            self._wake.wait(min(_LEDGER_POLL_S, deadline_s - self._site.clock.monotonic_s()))
             self.faults.begin_step()
             self.faults.attempt("reading", self.reading.collect)
         if self._is_clean:
             self.faults.begin_step()
             self._deliver()
+            if self.mirror:
+                self.mirror.stop()
+                self.faults.attempt("database", self.mirror.step)
         self._voice.stopped()
 
     def _deliver(self) -> None:

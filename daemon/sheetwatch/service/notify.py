@@ -12,6 +12,8 @@ from sheetwatch.names import plain_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_PATIENCE_S = 2.0
+
 
 class Notifier:
     """READY, STATUS, WATCHDOG and STOPPING."""
@@ -49,15 +51,16 @@ class Notifier:
         """One line for `systemctl status`, when it is another one."""
         if text != self._last_status:
             self._last_status = text
-            self._send(f"STATUS={plain_text(text)}")  # a further line would be a message of its own
+            self._send(f"STATUS={plain_text(text)}", patience_s=0)  # a further line would be a message of its own
 
-    def _send(self, message: str) -> None:
+    def _send(self, message: str, *, patience_s: float = _PATIENCE_S) -> None:
         if not self._address:
             return
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
-        # Nobody listens any more: the service must not end for that.
+        # Nobody listens any more, or listens but does not read: the service must neither end nor wait for that.
         with (
             contextlib.suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out,
         ):
+            out.settimeout(patience_s)
             out.sendto(message.encode(), address)

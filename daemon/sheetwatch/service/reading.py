@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sheetwatch.delivery.answers import answer_sheet
 from sheetwatch.domain import PageReading, ReasonCode, SheetwatchError, Verdict
-from sheetwatch.files import sha256_of
+from sheetwatch.files import DurabilityError, sha256_of
 from sheetwatch.ledger import Form, pages
 from sheetwatch.ledger.records import AlignmentSummary, PageFacts, WorkPage
 from sheetwatch.service.decide import AsRow, Before, Dropped, ForReview, decide
@@ -15,11 +15,12 @@ from sheetwatch.service.site import PROGRAM, Site, Values, new_row, review_stem
 from sheetwatch.worker import PageOutcome, PageTask, PageWorker, WorkerFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
     from concurrent.futures import Future
 
     from sheetwatch.domain import Alignment, Template
     from sheetwatch.ledger import Transaction
+    from sheetwatch.service.hands import Hands
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,14 @@ class _InFlight:
 class Reading:
     """The pages being read. A page in flight leaves no trace in the ledger: after a crash it is read again."""
 
-    def __init__(self, site: Site, worker: PageWorker, wake: Callable[[], None]) -> None:
+    def __init__(self, site: Site, worker: PageWorker, hands: Hands) -> None:
         self._site = site
         self._worker = worker
-        self._wake = wake
+        self._hands = hands
         self._in_flight: dict[int, _InFlight] = {}
         self._undecided: dict[int, tuple[WorkPage, PageOutcome]] = {}
         self._to_draw: set[int] = set()
+        self._is_careful = False
 
     @property
     def in_flight(self) -> int:
@@ -49,30 +51,36 @@ class Reading:
         """Whether a page is being read, or was read and is not decided."""
         return bool(self._in_flight or self._undecided)
 
-    def submit(self, slots: int) -> int:
-        """Hand pages to the workers, oldest first. Returns how many slots are left over."""
+    @property
+    def is_careful(self) -> bool:
+        """Whether a page whose reading ended a worker is being read, or is next: nothing else is begun meanwhile."""
+        return self._is_careful or any(flight.page.attempts for flight in self._in_flight.values())
+
+    def next_pages(self, most: int) -> list[WorkPage]:
+        """The pages to hand over now, oldest first, so that at most so many are being read."""
+        self._is_careful = False
         held = [*self._in_flight, *self._undecided]
         with self._site.ledger.reading() as tx:
-            waiting = pages.work_pages(tx, max(slots, 1), but=held)
-        for page in waiting:
-            if slots <= 0 or self._must_wait(page):
-                return 0
+            waiting = pages.work_pages(tx, max(most - len(self._in_flight), 1), but=held)
+        chosen: list[WorkPage] = []
+        for page in waiting[: max(0, most - len(self._in_flight))]:
+            if self.is_careful or (page.attempts and (self._in_flight or chosen)):
+                self._is_careful = True  # it is read alone: it must not take another one with it
+                break
+            self._is_careful = page.attempts > 0
+            chosen.append(page)
+        return chosen
+
+    def hand_over(self, chosen: Sequence[WorkPage]) -> None:
+        """Hand pages to the workers."""
+        for page in chosen:
             self._hand_over(page)
-            slots -= 1
-        return 0 if self._reads_suspect() else slots
-
-    def _must_wait(self, page: WorkPage) -> bool:
-        """A page whose reading ended a worker is read alone: it must not take another one with it."""
-        return self._reads_suspect() or bool(page.attempts and self._in_flight)
-
-    def _reads_suspect(self) -> bool:
-        return any(flight.page.attempts for flight in self._in_flight.values())
 
     def _hand_over(self, page: WorkPage) -> None:
         if page.problem is not None:
             reading = PageReading(verdict=Verdict(reasons=(page.problem,)))
             self._undecided[page.page] = (page, PageOutcome(reading=reading, drawn=True))
-            self._wake()
+            self._hands.done()
             return
         task = PageTask(
             scan_file=self._site.work_file(page.folder, page.suffix),
@@ -82,12 +90,13 @@ class Reading:
         )
         future = self._worker.read(task)
         self._in_flight[page.page] = _InFlight(page, future)
-        future.add_done_callback(lambda _: self._wake())
+        self._hands.give_page(future)
 
     def collect(self) -> bool:
         """Decide the pages that were read. Raises OSError, EnvironmentFault: those pages stay in work.
 
-        Returns False when there was nothing to decide, though pages wait.
+        DurabilityError at once: pictures that were fsynced after it may be lost as well. Returns False when there was
+        nothing to decide, though pages wait.
         """
         faults: list[Exception] = []
         done = [flight for flight in self._in_flight.values() if flight.future.done()]
@@ -98,20 +107,30 @@ class Reading:
                 self._undecided[flight.page.page] = (flight.page, self._outcome(flight))
             except WorkerFailure as failure:
                 self._try_once_more(flight.page, failure)
+            except DurabilityError:
+                raise
             except Exception as error:  # noqa: BLE001 - raised below, after the others
                 faults.append(error)
-        for page, outcome in list(self._undecided.values()):
-            try:
-                self._decide(page, outcome)
-            except (SheetwatchError, OSError):
-                raise
-            except Exception as error:  # one page that we have a bug for must not end the daemon again and again
-                self._site.log.exception("program_fault", sheet_id=page.sheet_id)
-                if page.page in self._undecided:
-                    self._decide(page, _failed(ReasonCode.WORKER_CRASHED, f"fault of the program: {error!r}"))
+        self._decide_read(list(self._undecided.values()))
         if faults:
             raise faults[0]
         return decided > 0 or not self._pages_wait()
+
+    def _decide_read(self, waiting: Sequence[tuple[WorkPage, PageOutcome]]) -> None:
+        """Decide pages together; each alone after a fault of the program, to find the one that it happens with."""
+        try:
+            self._decide(waiting)
+        except (SheetwatchError, OSError):
+            raise
+        except Exception as error:  # one page that we have a bug for must not end the daemon again and again
+            if len(waiting) > 1:
+                for one in [one for one in waiting if one[0].page in self._undecided]:
+                    self._decide_read([one])
+                return
+            page = waiting[0][0]
+            self._site.log.exception("program_fault", sheet_id=page.sheet_id)
+            if page.page in self._undecided:
+                self._decide([(page, _failed(ReasonCode.WORKER_CRASHED, f"fault of the program: {error!r}"))])
 
     def _pages_wait(self) -> bool:
         with self._site.ledger.reading() as tx:
@@ -135,20 +154,31 @@ class Reading:
             pages.count_attempt(tx, page.page)
         self._site.log.warning("worker_failed", sheet_id=page.sheet_id, code=failure.code.value, reason=failure.detail)
 
-    def _decide(self, page: WorkPage, outcome: PageOutcome) -> None:
+    def _decide(self, read: Sequence[tuple[WorkPage, PageOutcome]]) -> None:
         """One transaction: what was read, and what becomes of it."""
+        if not read:
+            return
         with self._site.ledger.transaction() as tx:
-            before = Before(same_scan=page.duplicate_of, same_key=_same_key(tx, outcome))
-            key = outcome.template.key if outcome.template else None
-            decision = decide(outcome.reading, before, self._site.settings.pages, key)
-            lacks_picture = isinstance(decision, ForReview) and not outcome.drawn
-            csv_name = None if lacks_picture else self._record(tx, page, outcome, decision)
-        del self._undecided[page.page]  # at once: it stands, and must not be decided again
-        if lacks_picture:
-            self._to_draw.add(page.page)  # stays in work: read again, this time with a picture
-        else:
-            self._to_draw.discard(page.page)
-            self._tell(page, outcome, decision, csv_name)
+            decided = [self._judge(tx, page, outcome) for page, outcome in read]
+        for page, _ in read:
+            del self._undecided[page.page]  # at once: it stands, and must not be decided again
+        for (page, outcome), (decision, csv_name) in zip(read, decided, strict=True):
+            if _lacks_picture(decision, outcome):
+                self._to_draw.add(page.page)  # stays in work: read again, this time with a picture
+            else:
+                self._to_draw.discard(page.page)
+                self._tell(page, outcome, decision, csv_name)
+
+    def _judge(
+        self, tx: Transaction, page: WorkPage, outcome: PageOutcome
+    ) -> tuple[AsRow | ForReview | Dropped, str | None]:
+        """What becomes of a page, and the CSV that its row goes to; written down unless it lacks its picture."""
+        before = Before(same_scan=page.duplicate_of, same_key=_same_key(tx, outcome))
+        key = outcome.template.key if outcome.template else None
+        decision = decide(outcome.reading, before, self._site.settings.pages, key)
+        if _lacks_picture(decision, outcome):
+            return decision, None
+        return decision, self._record(tx, page, outcome, decision)
 
     def _tell(
         self, page: WorkPage, outcome: PageOutcome, decision: AsRow | ForReview | Dropped, csv_name: str | None
@@ -178,6 +208,10 @@ class Reading:
             row = new_row(facts.form, _values(page, outcome.reading), at)
             return pages.record_row(tx, page.page, facts, row, max_rows=self._site.settings.rolling.max_rows, at=at)
         return None
+
+
+def _lacks_picture(decision: AsRow | ForReview | Dropped, outcome: PageOutcome) -> bool:
+    return isinstance(decision, ForReview) and not outcome.drawn
 
 
 def _failed(code: ReasonCode, detail: str) -> PageOutcome:

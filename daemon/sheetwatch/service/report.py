@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sheetwatch.intake.folders import is_full, is_read_only, named_folders
 from sheetwatch.intake.listing import look
-from sheetwatch.ledger import Accounting, Ledger, Owed, SheetLine, accounting, last_sheets, owed
+from sheetwatch.ledger import Accounting, Ledger, Owed, SheetLine, accounting, last_sheets, mirror, owed
 from sheetwatch.service import lock
 from sheetwatch.service.attention import needs_a_person
 from sheetwatch.service.health import Health, read_health
@@ -25,6 +25,7 @@ class StatusReport:
     """Everything that `status` shows. `problems`: what needs a person; `notices`: what is good to know.
 
     `polls`: whether the daemon looks into the inbox unasked, because no events come; None when it does not run.
+    `database_waits`: rows that the shared database has not got yet; None without one.
     """
 
     daemon: str
@@ -35,6 +36,7 @@ class StatusReport:
     last: tuple[SheetLine, ...]
     problems: tuple[str, ...]
     notices: tuple[str, ...]
+    database_waits: int | None = None
 
     @property
     def healthy(self) -> bool:
@@ -49,11 +51,17 @@ class LedgerReport:
     accounting: Accounting
     owed: Owed
     last: tuple[SheetLine, ...]
+    database_waits: int | None = None
 
     @classmethod
     def of(cls, ledger: Ledger, *, last: int) -> LedgerReport:
         """Look at an open ledger."""
-        return cls(accounting=accounting(ledger), owed=owed(ledger), last=tuple(last_sheets(ledger, last)))
+        return cls(
+            accounting=accounting(ledger),
+            owed=owed(ledger),
+            last=tuple(last_sheets(ledger, last)),
+            database_waits=mirror.waiting(ledger),
+        )
 
 
 def report_of(settings: Settings, *, last: int) -> StatusReport:
@@ -77,11 +85,20 @@ def report_with(settings: Settings, told: LedgerReport) -> StatusReport:
         last=told.last,
         problems=(
             *faults,
+            *_database(health if running else None, told.database_waits),
             *_problems(settings, counts, debts, running=running),
             *needs_a_person(settings.state),
         ),
         notices=health.notices if health else (),
+        database_waits=told.database_waits,
     )
+
+
+def _database(health: Health | None, waits: int | None) -> list[str]:
+    """That the shared database lags behind, and by how much."""
+    if health is None or health.database is None:
+        return []
+    return [f"{health.database}; {'1 row waits' if waits == 1 else f'{waits or 0} rows wait'}"]
 
 
 def _daemon(health: Health | None, *, running: bool) -> str:

@@ -11,6 +11,8 @@ from sheetwatch.service.attention import Attention, stamped
 from sheetwatch.service.health import Faults, HealthFile, health_of, read_health
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sheetwatch.service.lookout import Lookout
     from sheetwatch.service.notify import Notifier
     from sheetwatch.service.site import Site
@@ -24,8 +26,17 @@ _COUNTING_PAUSE = 50
 class Voice:
     """Speaks when something has changed, and otherwise only to systemd's watchdog."""
 
-    def __init__(self, site: Site, faults: Faults, notifier: Notifier, lookout: Lookout) -> None:
+    def __init__(
+        self,
+        site: Site,
+        faults: Faults,
+        notifier: Notifier,
+        lookout: Lookout,
+        database: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`database`: why rows do not reach the shared database, which pauses nothing."""
         self._site = site
+        self._database = database
         self._lookout = lookout
         self._faults = faults
         self._notifier = notifier
@@ -86,7 +97,8 @@ class Voice:
         mark = self._site.ledger.change_mark()
         if mark != self._counted_at and self._site.clock.monotonic_s() >= self._count_again_s:
             self._counted_at, self._counted = mark, self._count()
-        return f"{self._counted}, waiting {waiting}"
+        trouble = self._database()
+        return f"{self._counted}, waiting {waiting}" + (f"; {trouble}" if trouble else "")
 
     def _count(self) -> str:
         began_s = self._site.clock.monotonic_s()
@@ -96,5 +108,7 @@ class Voice:
         return f"rows {counts.rows}, review {counts.review}, dropped {counts.dropped}, in work {counts.in_work}"
 
     def _write_health(self, state: str) -> None:
-        polls = self._lookout.polls
-        self._health_file.write(health_of(state, self._started_at, self._faults.current, self._notices, polls=polls))
+        polls, database = self._lookout.polls, self._database()
+        self._health_file.write(
+            health_of(state, self._started_at, self._faults.current, self._notices, polls=polls, database=database)
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 from typing import Self
@@ -17,6 +18,11 @@ class Wake:
         """Wake the loop, or keep it from going to sleep."""
         if self._descriptor >= 0:
             os.eventfd_write(self._descriptor, 1)
+
+    def forget(self) -> None:
+        """What it was set for was dealt with."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._descriptor)
 
     def wait(self, timeout_s: float, other: int | None = None) -> bool:
         """Sleep until somebody sets it, or `other` can be read; at most so long. Returns whether `other` can."""

@@ -79,6 +79,14 @@ class SpotOutcome:
     elapsed_ms: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What happened among the workers. `mend`: what somebody should do, where that is so."""
+
+    text: str
+    mend: str | None = None
+
+
 class WorkerFailure(Exception):  # noqa: N818 - it becomes a reason, not a message
     """A page, or a scan, that ended its worker: crashed, too slow or too large."""
 
@@ -118,6 +126,12 @@ class PageWorker(Protocol):
 
     def read(self, task: PageTask) -> Future[PageOutcome]:
         """Read one page."""
+
+    def check(self) -> None:
+        """Raise EnvironmentFault while there is nobody who could read a page."""
+
+    def news(self) -> list[News]:
+        """What happened among the workers since it was last asked."""
 
     def expire(self, *, now_s: float) -> None:
         """Give up tasks that should have ended long ago; now_s: time.monotonic()."""

@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from sheetwatch.domain import EnvironmentFault, ReasonCode, SheetwatchError
-from sheetwatch.worker import PageOutcome, PageTask, Probe, SpotOutcome, SpotTask, WorkerFailure, tasks
+from sheetwatch.worker import News, PageOutcome, PageTask, Probe, SpotOutcome, SpotTask, WorkerFailure, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from sheetwatch.domain import Settings
+    from sheetwatch.worker.examined import Examined
+    from sheetwatch.worker.kit import Badge, Kit
 
 T = TypeVar("T")
 
 # Decoders leak a little; a fresh process now and then keeps that from adding up.
 _TASKS_PER_WORKER = 500
 _START_TIMEOUT_S = 120.0
-# A task may wait for another one, and that one for its own time-out.
+# A task may wait for others, and each of those for its own time-out.
 _LATENESS = 3
 
 
@@ -47,9 +49,8 @@ class WorkerPool:
     @property
     def count(self) -> int:
         """How many pages are read at the same time."""
-        if self._settings.workers == "auto":
-            return max(1, len(os.sched_getaffinity(0)) - 1)
-        return self._settings.workers
+        workers = self._settings.workers
+        return workers if isinstance(workers, int) else max(1, len(os.sched_getaffinity(0)) - 1)
 
     def begin(self) -> None:
         """Let the first worker load model and templates, and wait for nothing; `start` does."""
@@ -91,9 +92,24 @@ class WorkerPool:
         """Read one page."""
         return self._schedule(tasks.read, task, self._loaded, timeout_s=self._settings.limits.page_timeout_s)
 
+    def examine(self, task: PageTask) -> Future[Examined]:
+        """Read one page; nothing is written."""
+        return self._schedule(tasks.examine, task, self._loaded, timeout_s=self._settings.limits.page_timeout_s)
+
+    def pack(self) -> Future[tuple[Badge, Kit]]:
+        """What pages are read with, for other machines."""
+        return self._schedule(tasks.pack, self._loaded, timeout_s=_START_TIMEOUT_S)
+
     def spot(self, task: SpotTask) -> Future[SpotOutcome]:
         """Spot the numbers of one page."""
         return self._schedule(tasks.spot, task, self._loaded, timeout_s=self._settings.limits.page_timeout_s)
+
+    def check(self) -> None:
+        """A process that is not there is started."""
+
+    def news(self) -> list[News]:
+        """What happens to a process, the task that it had tells."""
+        return []
 
     def expire(self, *, now_s: float) -> None:
         """Give up tasks without an end. Pebble counts by the wall clock, which may be set back by hours.
@@ -120,7 +136,8 @@ class WorkerPool:
 
     def _schedule(self, function: Callable[..., T], *args: Any, timeout_s: float) -> Future[T]:
         ours: Future[T] = Future()
-        self._open[ours] = time.monotonic() + _LATENESS * timeout_s + _START_TIMEOUT_S
+        ahead = sum(not future.done() for future in self._open) // self.count
+        self._open[ours] = time.monotonic() + (_LATENESS + ahead) * timeout_s + _START_TIMEOUT_S
         theirs = self._running().schedule(function, args=args, timeout=timeout_s)
         theirs.add_done_callback(lambda done: _hand_over(done, ours, timeout_s))
         return ours

@@ -15,7 +15,8 @@ from sheetwatch.spot_picture import draw_spotted
 from sheetwatch.spotting import StringReader, spot
 from sheetwatch.vision.decode import open_scan
 from sheetwatch.worker import Probe, SpotOutcome, SpotTask
-from sheetwatch.worker.scans import bytes_of, probe_scan
+from sheetwatch.worker.scans import probe_scan
+from sheetwatch.worker.whole import bytes_of
 
 if TYPE_CHECKING:
     from pathlib import Path

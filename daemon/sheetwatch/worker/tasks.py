@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sheetwatch.domain import Settings
     from sheetwatch.worker import PageOutcome, PageTask, Probe, SpotOutcome, SpotTask
     from sheetwatch.worker.desk import Desk
+    from sheetwatch.worker.examined import Examined
+    from sheetwatch.worker.kit import Badge, Kit, Packed
     from sheetwatch.worker.spot_desk import SpotDesk
 
 _PR_SET_PDEATHSIG = 1
@@ -33,6 +35,17 @@ def initialise(settings: Settings, daemon_pid: int) -> None:
         from sheetwatch.worker.desk import Desk  # noqa: PLC0415 - the daemon must not load OpenCV
 
         _state[:] = [Desk.set_up(settings)]
+    except Exception as error:  # noqa: BLE001 - raised by the first task
+        _state[:] = [error]
+
+
+def initialise_packed(packed: Packed, settings: Settings, worker_pid: int) -> None:
+    """As `initialise`, with the templates of another machine."""
+    confine(settings.limits.worker_memory_mb, worker_pid)
+    try:
+        from sheetwatch.worker.desk import Desk  # noqa: PLC0415 - as above
+
+        _state[:] = [Desk.unpack(packed, settings)]
     except Exception as error:  # noqa: BLE001 - raised by the first task
         _state[:] = [error]
 
@@ -60,6 +73,11 @@ def ready() -> tuple[str, ...]:
     return _desk().loaded
 
 
+def pack(loaded: tuple[str, ...]) -> tuple[Badge, Kit]:
+    """What this daemon's pages are read with, for other machines. Raises EnvironmentFault as `probe` does."""
+    return cast("Desk", _same_desk(loaded)).pack()
+
+
 def probe(path: Path, loaded: tuple[str, ...]) -> Probe:
     """Open a scan and look at its structure. Raises EnvironmentFault unless `loaded` is what this worker has."""
     return _same_desk(loaded).probe(path)
@@ -68,6 +86,18 @@ def probe(path: Path, loaded: tuple[str, ...]) -> Probe:
 def read(task: PageTask, loaded: tuple[str, ...]) -> PageOutcome:
     """Read one page, and write what the review folder will need. Raises EnvironmentFault as `probe` does."""
     return cast("Desk", _same_desk(loaded)).read(task)
+
+
+def badge(model: Path | None) -> Badge:
+    """What is installed here; for a process that does nothing else. Raises ConfigError."""
+    from sheetwatch.worker.badge import badge_of  # noqa: PLC0415 - brings the reader
+
+    return badge_of(model)
+
+
+def examine(task: PageTask, loaded: tuple[str, ...]) -> Examined:
+    """Read one page, and write nothing. Raises EnvironmentFault as `probe` does."""
+    return cast("Desk", _same_desk(loaded)).examine(task)
 
 
 def spot(task: SpotTask, loaded: tuple[str, ...]) -> SpotOutcome:
