@@ -23,7 +23,7 @@ from sheetwatch.templates import load_template
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ["run", "read", "demo", "check", "status", "review", "export", "train", "evaluate", "template"]
+COMMANDS = ["run", "read", "batch", "demo", "check", "status", "review", "export", "train", "evaluate", "template"]
 HEAVY = [
     "cv2",
     "numpy.linalg",

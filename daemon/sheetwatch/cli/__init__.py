@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "run": "watch the inbox and read every scan that arrives",
     "read": "read scans and print what they say; changes nothing",
+    "batch": "read an archive of any size into Parquet files",
     "spot": "find the handwritten numbers anywhere on a picture; needs no template",
     "demo": "let the real daemon read generated sheets in a fresh folder",
     "check": "check configuration, templates, model and folders",
