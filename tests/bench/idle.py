@@ -1,25 +1,14 @@
-"""What the daemon costs while nothing happens: CPU, memory, writes to disk; and how soon it is ready.
+"""What the daemon costs while nothing happens: CPU, memory, writes to disk. Figures to keep come from a quiet machine.
 
-    python tests/bench/idle.py [--seconds N] [--poll] [--files N]
-
-`--files`: so many scans lie in the inbox that never become whole, and are looked at again and again. CPU is that of all
-its processes, in percent of one core. Figures to keep come from a machine with nothing else to do.
+Half scans that never become whole are looked at again and again: the hard case. CPU is that of all its processes.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,13 +16,15 @@ from typing import TYPE_CHECKING
 import psutil
 from PIL import Image
 
+from bench.clock import Spread
+from bench.running import MIB, daemon
+from bench.table import Line, Table
 from sheetwatch.shipped import shipped_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from bench.conditions import Bench
 
-MIB = 1024 * 1024
-_READY_WITHIN_S = 180.0
+_HALF_SCANS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,28 +48,15 @@ def fill_inbox(folder: Path, files: int) -> None:
         (folder / f"half-{number:05}.jpg").write_bytes(out.getvalue()[: 3000 + number])
 
 
-@contextmanager
-def daemon(folder: Path, mode: str) -> Iterator[tuple[psutil.Process, float]]:
-    """The daemon at work, and how long it took until it said that it is ready."""
+def configured(folder: Path, mode: str) -> Path:
+    """The configuration of a daemon that has one worker and says little."""
     config = folder / "sheetwatch.yaml"
     templates = shipped_folder("config") / "templates"
     config.write_text(
         f"version: 1\ntemplates: ['{templates}']\nworkers: 1\nlog: {{level: error}}\n"
         f"watch: {{mode: {mode}, settle_s: 5, incomplete_after_s: 604800}}\n"
     )
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(folder / "notify"))
-        systemd.settimeout(_READY_WITHIN_S)
-        began_s = time.monotonic()
-        command = [sys.executable, "-m", "sheetwatch", "run", "--config", str(config)]
-        environment = {**os.environ, "NOTIFY_SOCKET": str(folder / "notify")}
-        with subprocess.Popen(command, env=environment) as process:
-            try:
-                while systemd.recv(4096) != b"READY=1":
-                    pass
-                yield psutil.Process(process.pid), time.monotonic() - began_s
-            finally:
-                process.send_signal(signal.SIGTERM)
+    return config
 
 
 def at_rest(root: psutil.Process, looks: int = 3) -> list[psutil.Process]:
@@ -104,7 +82,7 @@ def written(processes: list[psutil.Process]) -> int:
 def measure(folder: Path, *, seconds: float, mode: str, files: int) -> Idle:
     """Start it, let it come to rest, and look at it for a while."""
     fill_inbox(folder / "inbox", files)
-    with daemon(folder, mode) as (root, ready_s):
+    with daemon(configured(folder, mode)) as (root, ready_s):
         processes = at_rest(root)
         before_s, before_bytes, began_s = cpu_s(processes), written(processes), time.monotonic()
         threading.Event().wait(seconds)
@@ -119,32 +97,23 @@ def measure(folder: Path, *, seconds: float, mode: str, files: int) -> Idle:
         )
 
 
-def main(arguments: list[str] | None = None) -> Idle:
-    """Print and return what idling costs."""
-    parser = argparse.ArgumentParser(description="Watch the daemon while nothing happens.")
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--poll", action="store_true", help="look instead of listening")
-    parser.add_argument("--files", type=int, default=0)
-    options = parser.parse_args(arguments)
-    mode = "poll" if options.poll else "events"
+def idle_tables(bench: Bench) -> list[Table]:
+    """Listening with an empty inbox, and looking with half scans in it."""
+    return [_table(bench, mode="events", files=0), _table(bench, mode="poll", files=_HALF_SCANS)]
+
+
+def _table(bench: Bench, *, mode: str, files: int) -> Table:
     with tempfile.TemporaryDirectory() as name:
-        idle = measure(Path(name), seconds=options.seconds, mode=mode, files=options.files)
-    print(
-        json.dumps(
-            {
-                "mode": mode,
-                "inbox_files": idle.inbox_files,
-                "seconds": options.seconds,
-                "ready_s": round(idle.ready_s, 2),
-                "cpu_percent": round(100 * idle.core_share, 2),
-                "daemon_mib": round(idle.daemon_mib),
-                "worker_mib": round(idle.worker_mib),
-                "written_bytes": idle.written_bytes,
-            }
-        )
+        idle = measure(Path(name), seconds=bench.idle_s, mode=mode, files=files)
+    figures = {
+        "CPU, % of one core": 100 * idle.core_share,
+        "daemon, MiB": idle.daemon_mib,
+        "worker, MiB": idle.worker_mib,
+        "written to disk, bytes": float(idle.written_bytes),
+    }
+    return Table(
+        title=f"The idle daemon for {bench.idle_s:.0f} s: mode {mode}, {idle.inbox_files} half scans in the inbox",
+        unit="",
+        beside="",
+        lines=tuple(Line(name=name, spread=Spread.of([figure])) for name, figure in figures.items()),
     )
-    return idle
-
-
-if __name__ == "__main__":
-    main()
