@@ -3,6 +3,7 @@
 #
 #   sh deploy/try.sh demo [options]    run the demo
 #   sh deploy/try.sh test [options]    lint, format, types, layers and tests; options go to pytest
+#   sh deploy/try.sh bench [options]   time pages, the daemon and its start; --help lists what can be timed
 #   sh deploy/try.sh shell COMMAND     any command inside the environment, for instance: sheetwatch read scan.pdf
 #
 # Needs Debian 12 or Raspberry Pi OS (64-bit) with Python 3.11, 3.12 or 3.13; PYTHON chooses another interpreter.
@@ -54,7 +55,7 @@ install_locked() {
 }
 
 usage() {
-    sed -n '2,8p' "$0" | sed 's/^# \{0,1\}//' >&2
+    sed -n '2,9p' "$0" | sed 's/^# \{0,1\}//' >&2
     exit 64
 }
 
@@ -83,6 +84,11 @@ test)
     check pytest -n 2 "$@"
     # Alone, because it follows one machine through its life; skipped where none can be booted.
     [ $# -gt 0 ] || check pytest -rs tests/install/test_booted.py
+    ;;
+bench)
+    make_environment
+    install_locked test
+    exec .venv/bin/python tests/bench "$@"
     ;;
 shell)
     [ $# -gt 0 ] || usage
