@@ -16,6 +16,7 @@ import sheetwatch
 from bench import growth_daemon, ratios
 from bench.clock import CLOCKS
 from bench.conditions import Bench
+from bench.kept import machine_kind
 from bench.sections import SECTIONS, measure
 
 if TYPE_CHECKING:
@@ -102,6 +103,6 @@ def _measured(section: str, bench: Bench) -> list[Table] | None:
 def _machine() -> str:
     load = os.getloadavg()[0]
     return (
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, OpenCV {cv2.__version__}, "
+        f"{machine_kind()}, {os.cpu_count()} cores, Python {platform.python_version()}, OpenCV {cv2.__version__}, "
         f"load {load:.1f}"
     )

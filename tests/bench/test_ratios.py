@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from bench.kept import KEPT, Kept, load_kept
+from bench.kept import KEPT, Kept, load_kept, machine_kind
 from support.processes import environment
 
-MACHINE = platform.machine()
+MACHINE = machine_kind()
 OLD = {"stages: align": 5.0, "stages: judge": 0.01, "kinds: grey PNG": 3.0}
 
 needs_kept_ratios = pytest.mark.skipif(
@@ -49,6 +48,11 @@ def test_a_stage_that_takes_twice_its_time_is_caught(stage: str) -> None:
 @pytest.fixture
 def kept() -> Kept:
     return Kept(tolerance=1.5, slack=0.05, machines={"x86_64": OLD})
+
+
+def test_processors_that_multiply_bytes_otherwise_are_kept_apart() -> None:
+    without, zen, client = (machine_kind(flags) for flags in ("avx2 fma", "avx2 avx512_vnni", "avx2 avx_vnni"))
+    assert {zen, client} == {f"{without} with VNNI"}
 
 
 def test_a_ratio_within_the_tolerance_is_no_complaint(kept: Kept) -> None:
